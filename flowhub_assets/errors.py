@@ -1,0 +1,142 @@
+"""Every error that flowhub_assets raises on purpose: what is wrong, where, what follows, what to do.
+
+    FlowhubError
+    ├── DefinitionError      a task, flow or pipeline file that is wrong as it is written
+    │   └── TracingError     a value of the flow's body used before any task has run
+    ├── InputError           a command-line argument, an input file, run config
+    ├── ProfileError         an env profile that is missing or says two things
+    ├── StorageError         a file or object that cannot be read or written
+    │   ├── ObjectMissing    it is not there
+    │   ├── AccessRefused    the server does not accept the credentials
+    │   ├── OutsideStorage   it lies outside the WORKSPACE or BUCKET of the profile
+    │   └── TransferFailed   it did not arrive whole, also after the retries
+    └── RunError             a run that cannot go on
+        ├── TaskFailed       the task's own code raised
+        ├── TaskTimedOut     it ran longer than its timeout
+        ├── TaskKilled       its process died: a signal, out of memory, os._exit
+        ├── ValueRefused     what it returned cannot be kept as JSON
+        └── ValueMissing     the output of a task upstream was never saved
+
+A caller prints ``str(error)`` and shows no traceback of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+
+class FlowhubError(Exception):
+    """One mistake, told to the person who can mend it.
+
+    ``what`` names the wrong value, ``where`` is ``file:line`` or the asset, node or key,
+    ``effect`` says what happens because of it and ``remedy`` what to do. Only ``what`` is required.
+    """
+
+    def __init__(self, what: str, *, where: object = "", effect: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = str(where) if where else ""
+        self.effect = effect
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        return "\n".join([first, *(f"  {line}" for line in (self.effect, self.remedy) if line)])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders (a task's child to its parent); Exception's own way
+        # would call __init__ with ``what`` alone and lose the rest.
+        return _rebuild, (type(self), dict(self.__dict__, args=self.args))
+
+
+def _rebuild(kind: type[FlowhubError], state: dict[str, object]) -> FlowhubError:
+    error = kind.__new__(kind)
+    error.args = state.pop("args")  # type: ignore[assignment]
+    error.__dict__.update(state)
+    return error
+
+
+class DefinitionError(FlowhubError):
+    """A task, flow or pipeline file that is wrong as it is written."""
+
+
+class TracingError(DefinitionError):
+    """A traced value used as if a task had already run."""
+
+
+class InputError(FlowhubError):
+    """A command-line argument, an input file or run config that cannot be used."""
+
+
+class ProfileError(FlowhubError):
+    """An env profile that is missing or contradicts itself."""
+
+
+class StorageError(FlowhubError):
+    """A file or object that cannot be read or written."""
+
+
+class ObjectMissing(StorageError):
+    """The file or object is not there."""
+
+
+class AccessRefused(StorageError):
+    """The storage server does not accept the credentials, or they lack the right."""
+
+
+class OutsideStorage(StorageError):
+    """A path or URL outside the profile's WORKSPACE or BUCKET."""
+
+
+class TransferFailed(StorageError):
+    """A transfer that did not end whole, also after its retries."""
+
+
+class RunError(FlowhubError):
+    """A run that cannot go on."""
+
+
+class TaskFailed(RunError):
+    """The task's own code raised.
+
+    ``error`` is the exception's text, ``error_type`` its class name and ``traceback`` the
+    frames of the user's files only, as Python prints them.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = "",
+        effect: str = "",
+        remedy: str = "",
+        error: str = "",
+        error_type: str = "",
+        traceback: str = "",
+    ) -> None:
+        super().__init__(what, where=where, effect=effect, remedy=remedy)
+        self.error = error
+        self.error_type = error_type
+        self.traceback = traceback
+
+
+class TaskTimedOut(RunError):
+    """The task ran longer than its timeout and was stopped."""
+
+
+class TaskKilled(RunError):
+    """The task's process ended without an answer; ``signal`` is the number of the signal, if it was one."""
+
+    def __init__(
+        self, what: str, *, where: object = "", effect: str = "", remedy: str = "", signal: Optional[int] = None
+    ) -> None:
+        super().__init__(what, where=where, effect=effect, remedy=remedy)
+        self.signal = signal
+
+
+class ValueRefused(RunError):
+    """What a task returned is not a dict, or holds something that JSON cannot keep."""
+
+
+class ValueMissing(RunError):
+    """The output of a task upstream was never saved."""
