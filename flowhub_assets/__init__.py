@@ -19,6 +19,7 @@ _HOME = {
     "get_parser": "flowhub_assets.from_python.arguments",
     "get_storage": "flowhub_assets.runtime.storage",
     "parse_args": "flowhub_assets.from_python.arguments",
+    "show": "flowhub_assets.runtime.show",
     "task": "flowhub_assets.from_python.task",
     "template": "flowhub_assets.templates",
 }

@@ -1,0 +1,49 @@
+"""Which profile a run takes, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from flowhub_assets.errors import ProfileError
+from flowhub_assets.ir.pipeline import DEFAULT_PROFILE, Pipeline
+
+#: The folder, seen from the current one, that a profile without BUCKET and WORKSPACE keeps its files in.
+BUILT_IN_WORKSPACE = "./tmp"
+
+
+def choose_profile(pipeline: Pipeline, name: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values of profile ``name``: the built-in default, the profile over it, ``overrides`` over both.
+
+    The built-in WORKSPACE stands in only where neither WORKSPACE nor BUCKET is given, and an override that
+    names one of the two takes the place of the other. Raises ProfileError if the pipeline has no such
+    profile; 'default' needs none.
+    """
+    if name not in pipeline.profiles and (name != DEFAULT_PROFILE or pipeline.profiles):
+        raise _unknown(pipeline, name)
+    profile = dict(pipeline.profiles.get(name, {}))
+    given = dict(overrides or {})
+    if ("BUCKET" in given) != ("WORKSPACE" in given):
+        profile.pop("WORKSPACE" if "BUCKET" in given else "BUCKET", None)
+    profile.update(given)
+    if "BUCKET" not in profile:
+        profile.setdefault("WORKSPACE", BUILT_IN_WORKSPACE)
+    return profile
+
+
+def _unknown(pipeline: Pipeline, name: str) -> ProfileError:
+    known = sorted(pipeline.profiles)
+    near = get_close_matches(name, known, 1)
+    if near:
+        remedy = f"Did you mean {near[0]!r}? Profiles: {', '.join(known)}."
+    elif known:
+        remedy = f"Name one of: {', '.join(known)}; or add it to @flow(env={{{name!r}: {{...}}}})."
+    else:
+        remedy = f"Add it to @flow(env={{{name!r}: {{...}}}}), or leave the profile out."
+    return ProfileError(
+        f"flow {pipeline.name!r} has no env profile {name!r}",
+        where=pipeline.source,
+        effect="Nothing was run.",
+        remedy=remedy,
+    )

@@ -1,0 +1,80 @@
+"""What a task shows beside its value: a plot, a table, text, a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from flowhub_assets.errors import ValueRefused
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number."""
+
+    name: str
+    kind: str
+    data: Any
+
+
+_shown: ContextVar[list[Shown] | None] = ContextVar("flowhub_shown", default=None)
+
+
+def show(name: str, value: Any) -> None:
+    """Shows ``value`` under ``name`` in the run's page, next to what the task returns.
+
+    Takes a matplotlib figure or axes, PNG bytes, a table (a list of dicts, one for each row, or a pandas
+    DataFrame), Markdown text or a number. Outside a run it only checks. Raises ValueRefused for anything else.
+    """
+    shown = Shown(str(name), *_kind_and_data(str(name), value))
+    collected = _shown.get()
+    if collected is not None:
+        collected.append(shown)
+
+
+@contextmanager
+def collect_shown() -> Iterator[list[Shown]]:
+    """Everything that is shown inside the with block, in order."""
+    collected: list[Shown] = []
+    token = _shown.set(collected)
+    try:
+        yield collected
+    finally:
+        _shown.reset(token)
+
+
+def _kind_and_data(name: str, value: Any) -> tuple[str, Any]:
+    if isinstance(value, str):
+        return "markdown", value
+    if isinstance(value, (bytes, bytearray)) and bytes(value[:8]) == _PNG_SIGNATURE:
+        return "png", bytes(value)
+    if isinstance(value, (int, float)):
+        return "number", value
+    figure = value if hasattr(value, "savefig") else getattr(value, "figure", None)
+    if hasattr(figure, "savefig"):
+        return "png", _png(figure)
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        value = value.to_dict("records")
+    if isinstance(value, (list, tuple)) and all(isinstance(row, dict) for row in value):
+        return "table", [{str(column): cell for column, cell in row.items()} for row in value]
+    item = getattr(value, "item", None)
+    if callable(item) and isinstance(item(), (int, float)):
+        return "number", item()
+    raise ValueRefused(
+        f"show({name!r}, ...) was given a {type(value).__name__}",
+        effect="It can show a matplotlib figure, PNG bytes, a list of dicts, Markdown text or a number.",
+        remedy="Turn it into one of these; show(name, str(value)) shows it as text.",
+    )
+
+
+def _png(figure: Any) -> bytes:
+    from io import BytesIO
+
+    picture = BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")
+    return picture.getvalue()

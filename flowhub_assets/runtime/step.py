@@ -1,0 +1,114 @@
+"""What happens inside one step, whoever runs it: args in, the user's function, a checked value out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowhub_assets.errors import TaskFailed, ValueMissing
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.runtime.json_form import to_json_form
+from flowhub_assets.runtime.secret_values import mask_secrets
+from flowhub_assets.runtime.show import Shown, collect_shown
+from flowhub_assets.runtime.user_traceback import error_text, user_line, user_traceback
+
+#: The plain function of a task: takes one dict per parameter, returns a dict.
+Body = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A pipeline and the function of each of its tasks, the failure task's too, by task name."""
+
+    pipeline: Pipeline
+    bodies: Mapping[str, Body]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step gave: its value, without env, and what it showed beside it."""
+
+    value: dict[str, Any]
+    shown: tuple[Shown, ...] = ()
+
+
+def step_env(pipeline: Pipeline, profile: Mapping[str, Any], run_id: str, task: Task) -> dict[str, Any]:
+    """What a task finds in args['env']: the profile, the task's own env over it, project, run_id and task."""
+    return {**profile, **task.env, "project": pipeline.name, "run_id": run_id, "task": task.name}
+
+
+def step_inputs(
+    task: Task, outputs: Mapping[str, Mapping[str, Any]], flow_input: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The dicts that the task's function takes, one for each parameter, without env.
+
+    They are copies: what a task does to its args reaches no other task. Raises ValueMissing naming each
+    task upstream that has no output.
+    """
+    missing = [name for name in task.needs if name != FLOW_INPUT and name not in outputs]
+    if missing:
+        raise ValueMissing(
+            f"task {task.name!r} needs the output of {', '.join(map(repr, missing))}, which was not saved",
+            where=task.source,
+            effect=f"{task.name} has no args.",
+            remedy=f"Run {', '.join(missing)} first.",
+        )
+    given = [_copied(flow_input if name == FLOW_INPUT else outputs[name]) for name in task.needs]
+    if not task.merge:
+        return given
+    return [{key: item for one in given for key, item in one.items()}]
+
+
+def run_step(task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: Mapping[str, Any]) -> StepResult:
+    """Calls the task's function on ``inputs``, each with a copy of ``env`` as its 'env'; env is not in the value.
+
+    Raises TaskFailed if the function raised or called sys.exit, with the user's own frames and the secret
+    literals of env masked; ValueRefused if what it returned is not a dict or cannot be kept as JSON.
+    """
+    args = [{**one, "env": _copied(env)} for one in inputs]
+    with collect_shown() as shown:
+        try:
+            value = body(*args)
+        # A run that is being stopped (KeyboardInterrupt, Dagster's interrupt) passes through.
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
+            raise _task_failed(task, error, env) from None
+    return StepResult(to_json_form(value, task.name, env=env, where=task.source), tuple(shown))
+
+
+def failure_args(flow_input: Mapping[str, Any], failed_task: str, error: BaseException) -> dict[str, Any]:
+    """What on_failure takes, without env: the flow's input, failed_task, error, error_type and traceback."""
+    if isinstance(error, TaskFailed):
+        text, kind, traceback = error.error, error.error_type, error.traceback
+    else:
+        text, kind, traceback = getattr(error, "what", error_text(error)), type(error).__name__, error_text(error)
+    told = {"failed_task": failed_task, "error": text, "error_type": kind, "traceback": traceback}
+    return {**_copied(flow_input), **told}
+
+
+def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> TaskFailed:
+    kind = type(error).__name__
+    text = mask_secrets(error_text(error), env)
+    if isinstance(error, SystemExit):
+        what = f"task {task.name!r} called sys.exit({text})"
+        effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
+    else:
+        what = f"task {task.name!r} failed: {kind}: {text}" if text else f"task {task.name!r} failed: {kind}"
+        effect, remedy = "", ""
+    return TaskFailed(
+        what,
+        where=user_line(error) or task.source,
+        effect=effect,
+        remedy=remedy,
+        error=text,
+        error_type=kind,
+        traceback=mask_secrets(user_traceback(error), env),
+    )
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
