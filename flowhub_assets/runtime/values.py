@@ -42,9 +42,11 @@ class Values:
         return f"Values({self.storage.name!r}, {self.project!r})"
 
     def run_key(self, run_id: str, task: str) -> str:
+        """Where the task's output of that run is kept."""
         return f"{self.project}/runs/{run_id}/{task}.json"
 
     def latest_key(self, task: str) -> str:
+        """Where the task's last output of any run is kept."""
         return f"{self.project}/latest/{task}.json"
 
     def save(self, run_id: str, task: str, value: Any) -> str:

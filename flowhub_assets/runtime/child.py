@@ -1,0 +1,292 @@
+"""Runs a callable in a forked child process that can crash, hang or be killed without hurting its parent.
+
+The child leads its own process group, so that whatever it starts ends with it: on a timeout, when the run
+is stopped, when the child ends, and within a second after the death of the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flowhub_assets.errors import RunError, TaskKilled, TaskTimedOut
+from flowhub_assets.runtime.child_main import answer_is_whole, read_answer, run_and_answer
+
+#: Seconds between SIGTERM, which lets a task's finally blocks run, and SIGKILL.
+GRACE = 3.0
+#: Seconds between two looks whether a child has died without an answer.
+_LOOK = 0.05
+_CHUNK = 1 << 16
+#: A line of output longer than this is passed on in pieces.
+_LONGEST_LINE = 1 << 16
+
+#: Called with 1 (stdout) or 2 (stderr) and a line without its end.
+OnLine = Callable[[int, str], None]
+
+
+class Child:
+    """One forked child. ``finished`` once ``result()`` can be asked for."""
+
+    def __init__(
+        self, call: Callable[[], Any], name: str, *, timeout: float | None = None, on_line: OnLine | None = None
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.finished = False
+        self.timed_out = False
+        self._on_line = on_line
+        self._answer = bytearray()
+        self._lines = {1: bytearray(), 2: bytearray()}
+        self._status = 0
+        self._pipes: dict[int, int] = {}  # read end → 0 (answer), 1 (stdout), 2 (stderr)
+        self._kill_at: float | None = None
+        self.started = time.monotonic()
+        self.pid = self._fork(call)
+
+    def _fork(self, call: Callable[[], Any]) -> int:
+        streams = (0, 1, 2) if self._on_line else (0,)
+        pipes = {stream: os.pipe() for stream in streams}
+        for stream in (sys.stdout, sys.stderr):
+            # What is still in the buffer would otherwise be written by both processes.
+            if stream is not None and not stream.closed:
+                stream.flush()
+        parent = os.getpid()
+        pid = _fork()
+        if pid == 0:
+            for read_end, _ in pipes.values():
+                os.close(read_end)
+            run_and_answer(call, self.name, parent, {stream: write_end for stream, (_, write_end) in pipes.items()})
+        for stream, (read_end, write_end) in pipes.items():
+            os.close(write_end)
+            os.set_blocking(read_end, False)
+            self._pipes[read_end] = stream
+        with contextlib.suppress(OSError):
+            # The child does the same: whoever comes first, the group is there before a signal is sent to it.
+            os.setpgid(pid, pid)
+        return pid
+
+    @property
+    def deadline(self) -> float:
+        """The time.monotonic() at which something is due: the timeout, or SIGKILL after SIGTERM."""
+        if self._kill_at is not None:
+            return self._kill_at
+        return self.started + self.timeout if self.timeout is not None else float("inf")
+
+    def read(self, pipe: int) -> None:
+        """Takes what the pipe holds now."""
+        try:
+            data = os.read(pipe, _CHUNK)
+        except BlockingIOError:
+            return
+        stream = self._pipes[pipe]
+        if not data:
+            del self._pipes[pipe]
+            os.close(pipe)
+        if stream == 0:
+            self._answer += data
+        else:
+            self._pass_on(stream, data)
+
+    def look(self, now: float) -> None:
+        """Stops the child if its time is over; notices its end."""
+        if now >= self.deadline:
+            if self._kill_at is None:
+                self.timed_out = True
+                self.stop(now)
+            else:
+                self._signal(signal.SIGKILL)
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            self._ended(status)
+
+    def stop(self, now: float | None = None) -> None:
+        """SIGTERM to the child and all that it started; SIGKILL follows after GRACE seconds."""
+        if not self.finished and self._kill_at is None:
+            self._kill_at = (time.monotonic() if now is None else now) + GRACE
+            self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the child and all that it started at once."""
+        if not self.finished:
+            self._signal(signal.SIGKILL)
+            self._ended(os.waitpid(self.pid, 0)[1])
+
+    def result(self) -> Any:
+        """What the callable returned. Raises what it raised, TaskTimedOut or TaskKilled."""
+        if self.timed_out:
+            raise TaskTimedOut(
+                f"task {self.name!r} ran longer than its timeout of {self.timeout:g} s and was stopped",
+                effect="Its process and whatever that had started are ended.",
+                remedy="Give it more time with @task(timeout=...), in seconds, or make it faster.",
+            )
+        if not self.answered:
+            raise self._killed()
+        ok, value = read_answer(self._answer)
+        if ok:
+            return value
+        raise value
+
+    @property
+    def answered(self) -> bool:
+        """Whether the whole answer has arrived: the child ends any moment now."""
+        return answer_is_whole(self._answer)
+
+    @property
+    def pipes(self) -> Sequence[int]:
+        """The file descriptors from which more may come."""
+        return tuple(self._pipes)
+
+    def _ended(self, status: int) -> None:
+        self._status = status
+        # What the child left behind still holds its pipes; the group outlives its leader.
+        self._signal(signal.SIGKILL)
+        self.finished = True
+        for pipe in self.pipes:
+            # Bounded: whoever left the group could write for ever.
+            for _ in range(1024):
+                if pipe not in self._pipes or not _readable(pipe):
+                    break
+                self.read(pipe)
+        for pipe in self.pipes:
+            os.close(pipe)
+        self._pipes.clear()
+        for stream, rest in self._lines.items():
+            if rest:
+                self._tell(stream, bytes(rest))
+            rest.clear()
+
+    def _signal(self, number: int) -> None:
+        for kill, target in ((os.killpg, self.pid), (os.kill, self.pid)):
+            if kill is os.kill and self.finished:
+                return
+            try:
+                kill(target, number)
+            except (ProcessLookupError, PermissionError):
+                continue
+
+    def _pass_on(self, stream: int, data: bytes) -> None:
+        rest = self._lines[stream]
+        rest += data
+        *whole, last = bytes(rest).split(b"\n")
+        while len(last) > _LONGEST_LINE:
+            whole.append(last[:_LONGEST_LINE])
+            last = last[_LONGEST_LINE:]
+        rest[:] = last
+        for line in whole:
+            self._tell(stream, line)
+
+    def _tell(self, stream: int, line: bytes) -> None:
+        if self._on_line is not None:
+            self._on_line(stream, line.decode("utf-8", "replace").rstrip("\r"))
+
+    def _killed(self) -> RunError:
+        if not os.WIFSIGNALED(self._status):
+            return TaskKilled(
+                f"the process of task {self.name!r} ended with exit status {os.WEXITSTATUS(self._status)} "
+                "before the task returned",
+                effect="Its value is lost.",
+                remedy="os._exit, or a library that calls it, ends a process without an answer: return instead.",
+            )
+        number = os.WTERMSIG(self._status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        remedies = {
+            signal.SIGKILL: "The system may have run out of memory: give the task more, or let it read less at once.",
+            signal.SIGSEGV: "A native library crashed: look at the versions of the libraries that the task uses.",
+        }
+        return TaskKilled(
+            f"the process of task {self.name!r} was killed by {name}",
+            effect="Its value is lost.",
+            remedy=remedies.get(signal.Signals(number), "") if number in set(signal.Signals) else "",
+            signal=number,
+        )
+
+
+def wait(children: Iterable[Child], timeout: float, also: Sequence[int] = ()) -> None:
+    """Waits until a child has news or ``timeout`` seconds are over; reads output, keeps the children's deadlines.
+
+    ``also`` are further file descriptors that end the wait when they can be read.
+    """
+    children = list(children)
+    until = time.monotonic() + timeout
+    with selectors.DefaultSelector() as selector:
+        for child in children:
+            for pipe in child.pipes:
+                selector.register(pipe, selectors.EVENT_READ, child)
+        for other in also:
+            selector.register(other, selectors.EVENT_READ)
+        while True:
+            now = time.monotonic()
+            due = min([until, *(child.deadline for child in children)])
+            # A child whose answer is complete ends within moments; it need not be waited for long.
+            pause = 0.001 if any(child.answered for child in children) else _LOOK
+            ready = selector.select(max(0.0, min(pause, due - now)))
+            for key, _ in ready:
+                if key.data is not None:
+                    key.data.read(key.fd)
+                    if key.fd not in key.data.pipes:
+                        selector.unregister(key.fd)
+            now = time.monotonic()
+            for child in children:
+                child.look(now)
+            if now >= until or any(child.finished for child in children) or any(key.data is None for key, _ in ready):
+                return
+
+
+def run_in_child(
+    call: Callable[[], Any],
+    timeout: float | None = None,
+    *,
+    name: str = "call",
+    on_line: OnLine | None = None,
+) -> Any:
+    """Returns what ``call`` returns, run in a forked child; raises what it raises.
+
+    ``timeout`` is in seconds; ``name`` stands for the task in messages. The child's output reaches this
+    process's file descriptors 1 and 2, or ``on_line`` line by line. May be called from any thread; whatever
+    interrupts the wait (KeyboardInterrupt, say) stops the child and all that it started first. Raises
+    TaskTimedOut, and TaskKilled if the child died without an answer.
+    """
+    child = Child(call, name, timeout=timeout, on_line=on_line)
+    try:
+        while not child.finished:
+            wait([child], 60)
+    finally:
+        stop_all([child])
+    return child.result()
+
+
+def stop_all(children: Iterable[Child]) -> None:
+    """Stops all the children that still run, together; they have GRACE seconds to end by themselves."""
+    running = [child for child in children if not child.finished]
+    try:
+        for child in running:
+            child.stop()
+        while running:
+            wait(running, GRACE)
+            running = [child for child in running if not child.finished]
+    finally:
+        # A second Ctrl-C during the grace leaves nothing behind either.
+        for child in running:
+            child.kill()
+
+
+def _readable(pipe: int) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def _fork() -> int:
+    import warnings
+
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forks in a process with threads. The child takes no lock of another thread:
+        # it runs the task, writes the answer to a pipe and leaves by os._exit.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
