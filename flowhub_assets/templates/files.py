@@ -1,0 +1,65 @@
+"""How a template finds its input in the storage and names its output there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowhub_assets.errors import InputError
+
+
+def place(args: Mapping[str, Any]) -> str:
+    """The task that runs, for messages: 'project/task' as far as the profile knows."""
+    env = env_of(args)
+    return "/".join(str(env[key]) for key in ("project", "task") if env.get(key))
+
+
+def env_of(args: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``args['env']``. Raises InputError if a template is called without a profile."""
+    env = args.get("env")
+    if not isinstance(env, Mapping):
+        raise InputError(
+            f"args['env'] is {'missing' if env is None else f'a {type(env).__name__}'}",
+            effect="A template finds the storage by the profile in args['env'].",
+            remedy="Hand the task's own args on: template.read_pdf(args). Outside a run, put a profile in: "
+            "{**args, 'env': {'WORKSPACE': './tmp'}}.",
+        )
+    return env
+
+
+def input_url(args: Mapping[str, Any], keys: Sequence[str], template: str) -> str:
+    """The first of ``keys`` that ``args`` has: a URL or key in the storage. Raises InputError."""
+    for key in keys:
+        url = args.get(key)
+        if url is None:
+            continue
+        if not isinstance(url, str) or not url:
+            raise InputError(
+                f"args[{key!r}] is {url!r}, not the URL of a file",
+                where=place(args),
+                effect=f"template.{template} has nothing to read.",
+                remedy="Give the URL that storage.upload returned, or a key in the profile's storage.",
+            )
+        return url
+    wanted = " or ".join(repr(key) for key in keys)
+    near = [name for key in keys for name in difflib.get_close_matches(key, [k for k in args if k != "env"], n=1)]
+    given = ", ".join(sorted(str(key) for key in args if key != "env")) or "nothing"
+    raise InputError(
+        f"template.{template} takes {wanted} from args, and neither is there"
+        if len(keys) > 1
+        else f"template.{template} takes {wanted} from args, and it is not there",
+        where=place(args),
+        effect=f"args holds {given}.",
+        remedy=f"Is {near[0]!r} meant? Name it {keys[0]!r}." if near else f"Put the file's URL under {keys[0]!r}.",
+    )
+
+
+def output_key(args: Mapping[str, Any], name: str) -> str:
+    """Where a file that this task makes goes in the storage: beside the run's values, one folder a task."""
+    env = env_of(args)
+    project, run_id, task = (str(env.get(key) or other) for key, other in _PARTS)
+    return f"{project}/runs/{run_id}/{task}/{name}"
+
+
+_PARTS = (("project", "templates"), ("run_id", "manual"), ("task", "files"))
