@@ -47,7 +47,7 @@ golden: $(VENV)/.dev ## write the golden files anew; look at the diff before you
 	$(BIN)/python -m pytest flowhub_assets_tests/golden --regenerate-golden
 
 lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml
-	$(LOCK) --extra demo --extra dev --extra ml --extra server --output-file deploy/constraints.txt
+	$(LOCK) --extra demo --extra dev --extra ml --extra server --extra templates --output-file deploy/constraints.txt
 	$(LOCK) --extra airflow --output-file deploy/constraints-airflow.txt
 
 clean: ## remove the environment, the caches and Dagster's storage
@@ -58,7 +58,7 @@ DECIDING := pyproject.toml setup.cfg deploy/constraints.txt
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "No Python 3 found: install Python 3.11, or name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"Python 3.10 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=/path/to/python3.11")'
 	@echo "Making $(VENV) and installing the pinned packages: a few minutes, this once."
 	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
 	@# Debian's Python without python3-venv brings no pip into a new environment; the system's pip can.
@@ -70,7 +70,7 @@ $(VENV)/.demo: $(VENV)/.python $(DECIDING)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo,dev]'
+	$(PIP) --editable '.[demo,dev,templates]'
 	@touch $(VENV)/.demo $@
 
 $(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml
