@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from itertools import pairwise
-from typing import Any, Optional
+from typing import Any
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.runtime.storage import get_storage

@@ -11,7 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from flowhub_assets.errors import InputError, RunError
 

@@ -27,15 +27,13 @@ Make = Callable[..., Any]
 
 
 def form_of(body: bytes, content_type: str) -> dict[str, Any]:
-    message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"
-
-" + body)
+    message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
     return {str(part.get_param("name", header="content-disposition")): part for part in message.walk()}
 
 
 def seconds_of(data: bytes) -> float:
     with wave.open(io.BytesIO(data)) as sound:
-        return sound.getnframes() / sound.getframerate()
+        return float(sound.getnframes() / sound.getframerate())
 
 
 @dataclass
@@ -111,13 +109,16 @@ def test_the_text_and_its_segments(args: dict[str, Any], listener: Listener, mon
     )
     args["env"] |= {"TRANSCRIBE_TOKEN_ENV": "LISTEN_TOKEN", "LANGUAGE": "ko"}
     done = transcript(args)
-    assert done["transcript"] == "안녕하세요. Hello." and done["language"] == "korean" and done["case"] == 3
+    assert done["transcript"] == "안녕하세요. Hello."
+    assert done["language"] == "korean"
+    assert done["case"] == 3
     assert done["segments"] == [
         {"start": 0.0, "end": 0.5, "text": "안녕하세요."},
         {"start": 0.5, "end": 1.0, "text": "Hello."},
     ]
     (request,) = listener.requests
-    assert request["path"] == "/v1/audio/transcriptions" and request["token"] == "Bearer sk-very-secret"
+    assert request["path"] == "/v1/audio/transcriptions"
+    assert request["token"] == "Bearer sk-very-secret"
     assert request["fields"] == {"model": "whisper-large", "response_format": "verbose_json", "language": "ko"}
     assert seconds_of(request["data"]) == 1.0
     assert "sk-very-secret" not in json.dumps(done)
@@ -128,8 +129,10 @@ def test_an_answer_without_times_is_one_segment(args: dict[str, Any], listener: 
     args["env"] |= {"TRANSCRIBE_FORMAT": "json", "TRANSCRIBE_URL": listener.url + "/audio/transcriptions"}
     done = transcript(args)
     assert done["segments"] == [{"start": 0.0, "end": 1.0, "text": "all of it"}]
-    assert done["transcript"] == "all of it" and done["language"] is None
-    assert listener.requests[0]["fields"]["response_format"] == "json" and listener.requests[0]["token"] is None
+    assert done["transcript"] == "all of it"
+    assert done["language"] is None
+    assert listener.requests[0]["fields"]["response_format"] == "json"
+    assert listener.requests[0]["token"] is None
 
 
 def test_a_long_recording_goes_in_pieces_cut_where_it_is_quiet(
@@ -148,7 +151,8 @@ def test_a_long_recording_goes_in_pieces_cut_where_it_is_quiet(
     done = transcript({**args, "voice_url": put(wav(sound, "long.wav"))})
     lengths = [seconds_of(request["data"]) for request in listener.requests]
     assert sum(lengths) == pytest.approx(8.4, abs=1e-3), "nothing is lost between the pieces"
-    assert 3.0 < lengths[0] < 3.5 and 7.0 < lengths[0] + lengths[1] < 7.4
+    assert 3.0 < lengths[0] < 3.5
+    assert 7.0 < lengths[0] + lengths[1] < 7.4
     assert [segment["text"] for segment in done["segments"]] == ["one", "two", "three"]
     assert done["segments"][1]["start"] == pytest.approx(lengths[0] + 0.25, abs=1e-3)
     assert done["transcript"] == "one two three"
@@ -190,8 +194,10 @@ def test_a_refusal_is_told_once_with_a_remedy_and_without_the_token(
     args["env"]["TRANSCRIBE_TOKEN_ENV"] = "LISTEN_TOKEN"
     with pytest.raises(RunError, match=f"HTTP {code}") as caught:
         transcript(args)
-    assert remedy in caught.value.remedy and "meeting/listen" in str(caught.value)
-    assert "sk-very-secret" not in str(caught.value) and len(listener.requests) == 1
+    assert remedy in caught.value.remedy
+    assert "meeting/listen" in str(caught.value)
+    assert "sk-very-secret" not in str(caught.value)
+    assert len(listener.requests) == 1
 
 
 def test_a_server_that_stays_broken_is_given_up(args: dict[str, Any], listener: Listener) -> None:
@@ -244,7 +250,8 @@ def test_a_wrong_profile_is_refused_before_anything_is_sent(
 
 def test_the_token_is_in_no_repr() -> None:
     server = Server.of({"TRANSCRIBE_URL": "https://host/v1", "TRANSCRIBE_TOKEN": "sk-very-secret"}, "p/t")
-    assert server.token == "sk-very-secret" and "sk-very-secret" not in repr(server)
+    assert server.token == "sk-very-secret"
+    assert "sk-very-secret" not in repr(server)
 
 
 @given(
@@ -255,11 +262,14 @@ def test_the_token_is_in_no_repr() -> None:
 def test_a_form_comes_out_as_it_went_in(name: str, data: bytes, value: str) -> None:
     body, content_type = multipart({"model": value}, name, data)
     border = content_type.partition("boundary=")[2].encode()
-    assert body.count(b"--" + border) == 3 and body.endswith(b"--" + border + b"--\r\n")
+    assert body.count(b"--" + border) == 3
+    assert body.endswith(b"--" + border + b"--\r\n")
     model, file = body.split(b"--" + border)[1:3]
     assert model.partition(b"\r\n\r\n")[2] == value.encode() + b"\r\n"
     head, _, content = file.partition(b"\r\n\r\n")
-    assert content == data + b"\r\n" and head.count(b"\r\n") == 2 and head.count(b'"') == 4
+    assert content == data + b"\r\n"
+    assert head.count(b"\r\n") == 2
+    assert head.count(b'"') == 4
 
 
 def test_faster_whisper_in_the_image(args: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +288,8 @@ def test_faster_whisper_in_the_image(args: dict[str, Any], tmp_path: Path, monke
     monkeypatch.delitem(sys.modules, "faster_whisper", raising=False)
     env = {key: value for key, value in args["env"].items() if key != "TRANSCRIBE_URL"}
     done = transcript({**args, "env": {**env, "WHISPER_MODEL": "/models/small", "WHISPER_DEVICE": "cpu"}})
-    assert done["transcript"] == "/models/small on cpu" and done["language"] == "ko"
+    assert done["transcript"] == "/models/small on cpu"
+    assert done["language"] == "ko"
     with pytest.raises(RunError, match="'/models/none' failed: no such model"):
         transcript({**args, "env": {**env, "WHISPER_MODEL": "/models/none"}})
     sys.modules.pop("faster_whisper", None)
