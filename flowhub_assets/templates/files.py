@@ -1,4 +1,4 @@
-"""How a template finds its input in the storage and names its output there."""
+"""How a template finds its input in its args."""
 
 from __future__ import annotations
 
@@ -53,13 +53,3 @@ def input_url(args: Mapping[str, Any], keys: Sequence[str], template: str) -> st
         effect=f"args holds {given}.",
         remedy=f"Is {near[0]!r} meant? Name it {keys[0]!r}." if near else f"Put the file's URL under {keys[0]!r}.",
     )
-
-
-def output_key(args: Mapping[str, Any], name: str) -> str:
-    """Where a file that this task makes goes in the storage: beside the run's values, one folder a task."""
-    env = env_of(args)
-    project, run_id, task = (str(env.get(key) or other) for key, other in _PARTS)
-    return f"{project}/runs/{run_id}/{task}/{name}"
-
-
-_PARTS = (("project", "templates"), ("run_id", "manual"), ("task", "files"))

@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from flowhub_assets.runtime.storage import get_storage
-from flowhub_assets.templates.files import env_of, input_url, output_key, place
+from flowhub_assets.templates.files import env_of, input_url, place
 from flowhub_assets.templates.sound import duration, speech_segments, to_voice
 
 
@@ -28,10 +28,11 @@ def extract_voice(args: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="flowhub-") as folder:
         source = storage.download(url, os.path.join(folder, "in"))
         stem = os.path.splitext(os.path.basename(source))[0] or "voice"
-        target = os.path.join(folder, f"{stem}.wav")
+        # Not the name of the source, which a WAV uploaded by this same task would lose its place to.
+        target = os.path.join(folder, f"{stem}-voice.wav")
         to_voice(source, target, url=url, where=place(args), template="extract_voice")
         added = {
-            "voice_url": storage.upload(target, output_key(args, f"{stem}.wav")),
+            "voice_url": storage.upload(target),
             "duration": round(duration(target), 3),
         }
         if args.get("find_speech"):

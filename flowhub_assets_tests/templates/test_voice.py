@@ -35,7 +35,7 @@ def test_the_sound_of_a_video_becomes_mono_16_khz(env: dict[str, Any], put: Make
     done = extract_voice({"env": env, "video_url": put(video), "case": 7})
     assert done["case"] == 7
     assert done["duration"] == pytest.approx(2.0, abs=0.1)
-    assert done["voice_url"].endswith("meeting/runs/r1/listen/interview.wav")
+    assert done["voice_url"].endswith("meeting/r1/listen/interview-voice.wav")
     voice = get_storage(env).download(done["voice_url"], str(tmp_path / "out"))
     assert is_voice(voice)
     with wave.open(voice) as sound:
