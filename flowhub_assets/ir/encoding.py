@@ -42,6 +42,11 @@ def from_dict(document: Mapping[str, Any], folder: str = "") -> Pipeline:
     return decoded
 
 
+def plain(value: Any) -> Any:
+    """``value``, one of the dataclasses of ir, as JSON: only what differs from its defaults."""
+    return _encode(value, "")
+
+
 def _encode(value: Any, folder: str) -> Any:
     if isinstance(value, Source):
         file = os.path.relpath(value.file, folder) if folder else value.file

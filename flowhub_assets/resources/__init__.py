@@ -1,0 +1,1 @@
+"""What lies outside: storage, profiles, settings; one file for each outside system."""

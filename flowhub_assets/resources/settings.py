@@ -1,0 +1,81 @@
+"""What the surroundings say to a deployed code location; the only reader of environment variables.
+
+    FLOWHUB_ENV         the profile that runs take unless their config names another
+    FLOWHUB_PIPELINES   folders of workflow files, separated as in PATH
+
+The same can stand in the user's pyproject.toml, which is looked for in the working directory and above it;
+a variable beats it. A profile in it serves the flows that lack one of that name, and plain Dagster assets:
+
+    [tool.flowhub]
+    pipelines = ["workflows"]
+
+    [tool.flowhub.env.default]
+    WORKSPACE = "./tmp"
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowhub_assets.errors import ProfileError
+from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``profile`` is a profile's name, ``folders`` absolute paths, ``profiles`` profile name to values."""
+
+    profile: str = DEFAULT_PROFILE
+    folders: tuple[Path, ...] = ()
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None, working_directory: str | os.PathLike[str] = "."
+) -> Settings:
+    """The settings of this process. Raises ProfileError for a pyproject.toml that cannot be used."""
+    environment = os.environ if environment is None else environment
+    project = _find_pyproject(Path(working_directory).absolute())
+    table = _flowhub_table(project) if project else {}
+    here = Path(working_directory).absolute()
+    if environment.get("FLOWHUB_PIPELINES"):
+        folders = [here / part for part in environment["FLOWHUB_PIPELINES"].split(os.pathsep) if part]
+    else:
+        folders = [project.parent / part for part in table.get("pipelines", ())] if project else []
+    return Settings(
+        profile=environment.get("FLOWHUB_ENV") or DEFAULT_PROFILE,
+        folders=tuple(folder.resolve() for folder in folders),
+        profiles=table.get("env", {}),
+    )
+
+
+def _find_pyproject(start: Path) -> Path | None:
+    candidates = (folder / "pyproject.toml" for folder in (start, *start.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _flowhub_table(project: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(project.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"it is not TOML: {error}", where=project, remedy="mend the file") from None
+    table: dict[str, Any] = document.get("tool", {}).get("flowhub", {})
+    pipelines, env = table.get("pipelines", []), table.get("env", {})
+    if not (isinstance(pipelines, list) and all(isinstance(part, str) for part in pipelines)):
+        raise ProfileError(
+            f"[tool.flowhub] pipelines is {pipelines!r}",
+            where=project,
+            remedy='write a list of folders: pipelines = ["workflows"]',
+        )
+    if not (isinstance(env, dict) and all(isinstance(values, dict) for values in env.values())):
+        raise ProfileError(
+            "[tool.flowhub.env] must hold one table for each profile",
+            where=project,
+            remedy="write [tool.flowhub.env.default] and its values below",
+        )
+    return table

@@ -1,0 +1,96 @@
+"""What the UI shows beside an asset: its placement and source, and its value each time it is made."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dagster import (
+    BetaWarning,
+    CodeReferencesMetadataValue,
+    LocalFileCodeReference,
+    MetadataValue,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+)
+
+from flowhub_assets.ir.encoding import plain
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.runtime.show import Shown
+
+# The link to the source is worth more than Dagster's promise that its class stays as it is; the version is pinned.
+warnings.filterwarnings("ignore", message=".*CodeReference.* is currently in beta", category=BetaWarning)
+
+#: The most characters of a value that its preview shows, and the most rows of a table.
+PREVIEW_CHARACTERS = 4_000
+PREVIEW_ROWS = 100
+
+_COLUMN_TYPES = {bool: "bool", int: "int", float: "float", str: "string"}
+
+
+def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
+    """What is known before a run: where the task is written and where it will run."""
+    reference = LocalFileCodeReference(file_path=task.source.file, line_number=task.source.line, label=task.function)
+    known: dict[str, Any] = {
+        "dagster/code_references": CodeReferencesMetadataValue(code_references=[reference]),
+        "source": f"{task.source}",
+        "flow": pipeline.name,
+    }
+    placement = plain(task.placement)
+    if placement:
+        known["placement"] = MetadataValue.json(placement)
+    if task.timeout is not None:
+        known["timeout (s)"] = task.timeout
+    return known
+
+
+def value_metadata(value: Mapping[str, Any], shown: Iterable[Shown]) -> dict[str, Any]:
+    """What a step made: a preview of its value, its size, and all that the task showed."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    preview = text if len(text) <= PREVIEW_CHARACTERS else f"{text[:PREVIEW_CHARACTERS]}\n… {len(text)} characters"
+    return {
+        "preview": MetadataValue.md(_fenced(preview, "json")),
+        "size (bytes)": len(json.dumps(value, ensure_ascii=False).encode()),
+        **{one.name: _shown_value(one) for one in shown},
+    }
+
+
+def _shown_value(shown: Shown) -> Any:
+    if shown.kind == "png":
+        picture = base64.b64encode(shown.data).decode()
+        return MetadataValue.md(f"![{_link_text(shown.name)}](data:image/png;base64,{picture})")
+    if shown.kind == "table":
+        return _table(shown.data)
+    return MetadataValue.md(shown.data) if shown.kind == "markdown" else shown.data
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [TableColumn(name, _column_type(rows, name)) for name in names]
+    records = [TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows[:PREVIEW_ROWS]]
+    return MetadataValue.table(records, TableSchema(columns))
+
+
+def _column_type(rows: list[dict[str, Any]], name: str) -> str:
+    kinds = {_COLUMN_TYPES.get(type(row[name]), "string") for row in rows if row.get(name) is not None}
+    return kinds.pop() if len(kinds) == 1 else "float" if kinds == {"int", "float"} else "string"
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    return value if value is None or type(value) in _COLUMN_TYPES else str(value)
+
+
+def _fenced(text: str, language: str) -> str:
+    # A fence longer than any run of backticks inside keeps users' text from ending the block.
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _link_text(text: str) -> str:
+    return text.replace("[", "(").replace("]", ")")

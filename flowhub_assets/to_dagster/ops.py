@@ -1,0 +1,103 @@
+"""A task → the op that runs it."""
+
+# No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dagster import Field, In, Nothing, OpDefinition, OpExecutionContext, Out, Output, RetryPolicy, String
+
+from flowhub_assets.errors import FlowhubError
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Task
+from flowhub_assets.names import dagster_name, op_name
+from flowhub_assets.runtime.child import run_in_child
+from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env, step_inputs
+from flowhub_assets.to_dagster.failures import as_failure
+from flowhub_assets.to_dagster.metadata import value_metadata
+from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.tags import op_tags
+from flowhub_assets.to_dagster.value_io import values_key
+
+#: What on_failure is told, each as text, in the config of its op.
+FAILURE_FIELDS = ("failed_task", "error", "error_type", "traceback")
+
+_Compute = Callable[[OpExecutionContext, Mapping[str, Any]], Iterator[Output[Any]]]
+
+
+def task_op(runnable: Runnable, task: Task) -> OpDefinition:
+    """The op ``flow__task``: one input for each task upstream, one output ``result``, the task's dict."""
+    upstream = [name for name in dict.fromkeys(task.needs) if name != FLOW_INPUT]
+
+    def compute(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
+        outputs = {name: inputs[dagster_name(name)] for name in upstream}
+        result = _run(runnable, task, outputs, _flow_input(context, runnable, task), context)
+        yield Output(result.value, metadata=value_metadata(result.value, result.shown))
+
+    return _op(
+        compute,
+        runnable,
+        task,
+        name=op_name(runnable.pipeline.name, task.name),
+        ins={dagster_name(name): In() for name in upstream},
+        outs={"result": Out(io_manager_key=values_key(runnable.pipeline))},
+    )
+
+
+def failure_op(runnable: Runnable, task: Task) -> OpDefinition:
+    """The op that calls on_failure with the flow's input and what its config tells of the failure."""
+
+    def compute(context: OpExecutionContext, _inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
+        told = {**_flow_input(context, runnable, task), **context.op_config}
+        result = _run(runnable, task, {}, told, context)
+        yield Output(None, metadata=value_metadata(result.value, result.shown))
+
+    return _op(
+        compute,
+        runnable,
+        task,
+        name=f"{dagster_name(runnable.pipeline.name)}__on_failure__{dagster_name(task.name)}",
+        ins={},
+        outs={"result": Out(Nothing)},
+        config_schema={name: Field(String, default_value="", is_required=False) for name in FAILURE_FIELDS},
+    )
+
+
+def _op(compute: _Compute, runnable: Runnable, task: Task, *, name: str, **parts: Any) -> OpDefinition:
+    resources = {"profile", "storage", *([params_key(runnable.pipeline)] if FLOW_INPUT in task.needs else [])}
+    return OpDefinition(
+        compute,
+        name=name,
+        description=task.description or None,
+        required_resource_keys=resources,
+        tags=op_tags(runnable.pipeline, task),
+        retry_policy=RetryPolicy(max_retries=task.retry.times, delay=task.retry.delay) if task.retry.times else None,
+        pool=task.pool,
+        **parts,
+    )
+
+
+def _flow_input(context: OpExecutionContext, runnable: Runnable, task: Task) -> dict[str, Any]:
+    if FLOW_INPUT not in task.needs:
+        return {}
+    given: dict[str, Any] = getattr(context.resources, params_key(runnable.pipeline))
+    return given
+
+
+def _run(
+    runnable: Runnable,
+    task: Task,
+    outputs: Mapping[str, Any],
+    flow_input: Mapping[str, Any],
+    context: OpExecutionContext,
+) -> StepResult:
+    try:
+        profile = context.resources.storage.over(context.resources.profile.of(runnable.pipeline))
+        env = step_env(runnable.pipeline, profile, context.run_id, task)
+        inputs = step_inputs(task, outputs, flow_input)
+
+        def call() -> StepResult:
+            return run_step(task, runnable.bodies[task.name], inputs, env)
+
+        # Only a process of its own can be stopped in the middle of a call into C.
+        return run_in_child(call, timeout=task.timeout) if task.timeout else call()
+    except FlowhubError as error:
+        raise as_failure(error) from None

@@ -1,0 +1,248 @@
+"""Files of pipelines → the code location. A process that needs one flow's job loads that flow's file only.
+
+Dagster asks a repository for its data by the methods of RepositoryData. ``get_job`` is what each step's process
+asks; all else is asked by the UI and the daemon, and takes everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    Definitions,
+    ExecutorDefinition,
+    JobDefinition,
+    RepositoryData,
+    RepositoryDefinition,
+    ResourceDefinition,
+)
+from typing_extensions import override
+
+from flowhub_assets.errors import DefinitionError, FlowhubError
+from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.failure_sensor import failure_sensor
+from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, flow_definitions, flow_of_job, job_name
+from flowhub_assets.to_dagster.invalid_files import (
+    InvalidFile,
+    invalid_asset,
+    invalid_check,
+    invalid_sensor,
+    one_for_each_key,
+)
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """What one file holds: flows, and definitions that its user wrote for Dagster itself."""
+
+    runnables: Sequence[Runnable] = ()
+    definitions: Definitions | None = None
+
+
+Load = Callable[[Path], LoadedFile]
+
+
+@dataclass(frozen=True)
+class CodeLocation:
+    """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share."""
+
+    folders: Sequence[Path]
+    find_files: Callable[[Path], Sequence[Path]]
+    load: Load
+    resources: Mapping[str, Any]
+    executor: ExecutorDefinition
+
+    def repository(self, name: str = "flowhub_assets") -> RepositoryDefinition:
+        """The Dagster repository of these files."""
+        return RepositoryDefinition(name, repository_data=LazyRepositoryData(self))
+
+    def files(self) -> list[tuple[Path, Path]]:
+        """Each file of pipelines with the folder it was found in, once."""
+        found = {path: folder for folder in reversed(self.folders) for path in self.find_files(folder)}
+        return sorted(((path, folder) for path, folder in found.items()), key=self._place)
+
+    def _place(self, found: tuple[Path, Path]) -> tuple[int, Path]:
+        return self.folders.index(found[1]), found[0]
+
+    def flow(self, runnable: Runnable) -> FlowDefinitions:
+        """All definitions of one flow."""
+        return flow_definitions(runnable, dict(self.resources), self.executor)
+
+    def find_flow(self, job: str) -> Runnable | None:
+        """The flow whose job has this name, from the first file that holds it.
+
+        Files in which the name stands as text are tried first; the rest, for names that are put together
+        when the file runs, only if none of them has it.
+        """
+        for path in _likely_first([path for path, _ in self.files()], job):
+            try:
+                runnables = self.load(path).runnables
+            except FlowhubError:
+                continue
+            for runnable in runnables:
+                if job_name(runnable.pipeline) == job:
+                    return runnable
+        return None
+
+
+class LazyRepositoryData(RepositoryData):
+    """The data of a code location, loaded when it is asked for."""
+
+    def __init__(self, location: CodeLocation) -> None:
+        self._location = location
+        self._jobs: dict[str, JobDefinition] = {}
+
+    @cached_property
+    def _whole(self) -> RepositoryDefinition:
+        return whole_repository(self._location)
+
+    @override
+    def get_job(self, job_name: str) -> JobDefinition:
+        if job_name in self._jobs or "_whole" in self.__dict__:
+            return self._jobs.get(job_name) or self._whole.get_job(job_name)
+        runnable = None if job_name.startswith("__") else self._location.find_flow(flow_of_job(job_name))
+        if runnable is None:
+            return self._whole.get_job(job_name)
+        flow = self._location.flow(runnable)
+        self._jobs |= {job.name: job for job in (flow.job, flow.failure_job) if job is not None}
+        return self._jobs.get(job_name) or self._whole.get_job(job_name)
+
+    @override
+    def has_job(self, job_name: str) -> bool:
+        return job_name in self._jobs or job_name in self.get_job_names()
+
+    @override
+    def get_all_jobs(self) -> Sequence[JobDefinition]:
+        return self._whole.get_all_jobs()
+
+    @override
+    def get_job_names(self) -> Sequence[str]:
+        return self._whole.job_names
+
+    @override
+    def get_top_level_resources(self) -> Mapping[str, ResourceDefinition]:
+        return self._whole.get_top_level_resources()
+
+    @override
+    def get_env_vars_by_top_level_resource(self) -> Mapping[str, frozenset[str]]:
+        return {key: frozenset(names) for key, names in self._whole.get_env_vars_by_top_level_resource().items()}
+
+    @override
+    def get_all_schedules(self) -> Sequence[Any]:
+        return self._whole.schedule_defs
+
+    @override
+    def get_all_sensors(self) -> Sequence[Any]:
+        return self._whole.sensor_defs
+
+    @override
+    def get_source_assets_by_key(self) -> Mapping[Any, Any]:
+        return self._whole.source_assets_by_key
+
+    @override
+    def get_assets_defs_by_key(self) -> Mapping[Any, Any]:
+        return self._whole.assets_defs_by_key
+
+    @override
+    def get_asset_checks_defs_by_key(self) -> Mapping[Any, Any]:
+        return self._whole.asset_checks_defs_by_key
+
+
+def whole_repository(location: CodeLocation) -> RepositoryDefinition:
+    """Everything of a code location; a file that does not load, or that clashes with an earlier one, is a red asset."""
+    loaded = _Loaded()
+    for path, folder in location.files():
+        try:
+            file = location.load(path)
+            _refuse_clashes(file, loaded.flows)
+            flows = [location.flow(runnable) for runnable in file.runnables]
+            if file.definitions is not None:
+                _try_definitions(file.definitions, location, path)
+        except FlowhubError as error:
+            loaded.invalid.append(InvalidFile(path, folder, error))
+        else:
+            loaded.flows.extend(flows)
+            if file.definitions is not None:
+                loaded.plain.append(file.definitions)
+    return _merged(loaded, location).get_repository_def()
+
+
+class _Loaded:
+    def __init__(self) -> None:
+        self.flows: list[FlowDefinitions] = []
+        self.plain: list[Definitions] = []
+        self.invalid: list[InvalidFile] = []
+
+
+def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
+    flows, invalid = loaded.flows, one_for_each_key(loaded.invalid)
+    jobs = [job for flow in flows for job in (flow.job, flow.failure_job) if job is not None]
+    sensors = [*(flow.sensor for flow in flows), failure_sensor(flows), invalid_sensor(invalid)]
+    ours = Definitions(
+        assets=[*(asset for flow in flows for asset in flow.assets), *map(invalid_asset, invalid)],
+        asset_checks=[invalid_check(file) for file in invalid],
+        jobs=jobs,
+        schedules=[flow.schedule for flow in flows if flow.schedule is not None],
+        sensors=[sensor for sensor in sensors if sensor is not None],
+        resources=dict(location.resources),
+        executor=location.executor,
+    )
+    return Definitions.merge(ours, *loaded.plain)
+
+
+def _refuse_clashes(file: LoadedFile, flows: Sequence[FlowDefinitions]) -> None:
+    known = {job_name(flow.pipeline): flow.pipeline for flow in flows}
+    for runnable in file.runnables:
+        name = job_name(runnable.pipeline)
+        if name in known:
+            raise _clash(runnable.pipeline, known[name])
+        known[name] = runnable.pipeline
+
+
+def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
+    same = "" if pipeline.name == other.name else f", which is {job_name(pipeline)!r} in Dagster, as {other.name!r} is"
+    return DefinitionError(
+        f"a second flow is named {pipeline.name!r}{same}",
+        where=pipeline.source,
+        effect=f"Only the first, {other.source}, is loaded.",
+        remedy="Give one of them another name: @flow(name=...).",
+    )
+
+
+def _try_definitions(definitions: Definitions, location: CodeLocation, path: Path) -> None:
+    """Raises DefinitionError where a user's own Dagster definitions do not resolve, before they spoil the whole."""
+    given = {key: resource for key, resource in location.resources.items() if key not in (definitions.resources or {})}
+    try:
+        Definitions.merge(definitions, Definitions(resources=given)).get_repository_def().load_all_definitions()
+    except Exception as error:  # noqa: BLE001 - whatever Dagster says of a user's definitions, it is theirs to mend
+        raise DefinitionError(
+            f"its Dagster definitions do not resolve: {error}",
+            where=path,
+            effect="Nothing of this file is loaded.",
+            remedy="Mend the asset, job or resource that the message names.",
+        ) from None
+
+
+def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:
+    # A job's name is the flow's with each illegal character turned into _.
+    pattern = re.compile(re.escape(job).replace("_", r"[\W_]"))
+    later = []
+    for path in files:
+        if pattern.search(_text(path)):
+            yield path
+        else:
+            later.append(path)
+    yield from later
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,111 @@
+"""Placement → the op tag ``dagster-k8s/config``, in the words of Kubernetes' own API.
+
+dagster-k8s reads the tag when it makes a step's pod. https://docs.dagster.io lists its sections;
+the values inside are Kubernetes' Container, PodSpec and ObjectMeta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
+
+KUBERNETES_TAG = "dagster-k8s/config"
+PRIORITY_TAG = "dagster/priority"
+
+_GPU = "nvidia.com/gpu"
+
+
+def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
+    """The tags of a task's op: its Kubernetes config, where it asks for any, and its priority."""
+    config = kubernetes_config(
+        task.placement,
+        volumes=pipeline.volumes,
+        annotations=pipeline.annotations,
+        service_account_name=pipeline.service_account_name,
+    )
+    tags: dict[str, Any] = {KUBERNETES_TAG: config} if config else {}
+    if task.priority:
+        tags[PRIORITY_TAG] = str(task.priority)
+    return tags
+
+
+def kubernetes_config(
+    placement: Placement,
+    *,
+    volumes: Iterable[Volume] = (),
+    annotations: Mapping[str, str] | None = None,
+    service_account_name: str | None = None,
+) -> dict[str, Any]:
+    """The value of ``dagster-k8s/config`` for a placement; empty when it asks for nothing.
+
+    Only those of ``volumes`` that the placement mounts come along.
+    """
+    mounted = {mount.name for mount in placement.volume_mounts}
+    container = {
+        "image": placement.image,
+        "resources": _resources(placement),
+        "volumeMounts": [_volume_mount(mount) for mount in placement.volume_mounts],
+    }
+    pod = {
+        "serviceAccountName": service_account_name,
+        "nodeSelector": dict(placement.node_selector),
+        "tolerations": [_toleration(toleration) for toleration in placement.tolerations],
+        "volumes": [_volume(volume) for volume in volumes if volume.name in mounted],
+    }
+    sections = {
+        "container_config": _present(container),
+        "pod_spec_config": _present(pod),
+        "pod_template_spec_metadata": _present({"annotations": dict(annotations or {})}),
+    }
+    return _present(sections)
+
+
+def _resources(placement: Placement) -> dict[str, dict[str, str]]:
+    # Kubernetes copies the limit of an extended resource such as a GPU to its request.
+    requests = {"cpu": placement.cpu, "memory": placement.memory}
+    limits = {"cpu": placement.limit_cpu, "memory": placement.limit_memory, _GPU: placement.gpu}
+    return _present({"requests": _present(requests), "limits": _present(limits)})
+
+
+def _toleration(toleration: Toleration) -> dict[str, Any]:
+    return _present(
+        {
+            "key": toleration.key,
+            "operator": toleration.operator,
+            "value": toleration.value,
+            "effect": toleration.effect,
+            "tolerationSeconds": toleration.toleration_seconds,
+        }
+    )
+
+
+def _volume_mount(mount: VolumeMount) -> dict[str, Any]:
+    return _present(
+        {
+            "name": mount.name,
+            "mountPath": mount.mount_path,
+            "subPath": mount.sub_path,
+            "readOnly": mount.read_only or None,
+        }
+    )
+
+
+def _volume(volume: Volume) -> dict[str, Any]:
+    if volume.persistent_volume_claim:
+        source: dict[str, Any] = {"persistentVolumeClaim": {"claimName": volume.persistent_volume_claim}}
+    elif volume.config_map:
+        source = {"configMap": {"name": volume.config_map}}
+    elif volume.secret:
+        source = {"secret": {"secretName": volume.secret}}
+    elif volume.host_path:
+        source = {"hostPath": {"path": volume.host_path}}
+    else:
+        source = {"emptyDir": {"sizeLimit": volume.empty_dir} if isinstance(volume.empty_dir, str) else {}}
+    return {"name": volume.name, **source}
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, {}, [])}

@@ -1,0 +1,99 @@
+"""Task outputs between Dagster's steps: the JSON documents of runtime/values.py, behind Dagster's IO manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import (
+    Failure,
+    InitResourceContext,
+    InputContext,
+    IOManager,
+    IOManagerDefinition,
+    OutputContext,
+    build_output_context,
+)
+from typing_extensions import override
+
+from flowhub_assets.errors import FlowhubError, ValueMissing
+from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.names import dagster_name
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.failures import as_failure
+
+#: The run id that Dagster gives an upstream asset which is no part of the run: that of a context built without one.
+_NO_RUN = build_output_context().run_id
+
+
+def values_key(pipeline: Pipeline) -> str:
+    """The resource key of a flow's IO manager. Each flow has one, for its own profiles say where values are kept."""
+    return f"{dagster_name(pipeline.name)}_values"
+
+
+def values_io_manager(pipeline: Pipeline) -> IOManagerDefinition:
+    """The IO manager that keeps the flow's values in the storage of the run's profile."""
+
+    def create(context: InitResourceContext) -> ValueIO:
+        resources = context.resources
+        return ValueIO(pipeline, resources.storage.over(resources.profile.of(pipeline)))
+
+    return IOManagerDefinition(
+        create,
+        required_resource_keys={"profile", "storage"},
+        description=f"The values of the flow {pipeline.name}: JSON documents, per run and the latest.",
+    )
+
+
+class ValueIO(IOManager):
+    """Saves a task's output for its run and as the latest; an input comes from the run that made it.
+
+    Dagster says which run that is: this one, the one that a re-execution goes on with, or, for an asset
+    that is materialised alone, none: then the latest is taken.
+    """
+
+    def __init__(self, pipeline: Pipeline, profile: dict[str, Any]) -> None:
+        self._pipeline = pipeline
+        self._profile = profile
+        self._task_names = {dagster_name(task.name): task.name for task in pipeline.tasks}
+
+    @override
+    def handle_output(self, context: OutputContext, obj: dict[str, Any]) -> None:
+        task = self._task_names[context.asset_key.path[-1]]
+        try:
+            url = self._values().save(context.run_id, task, obj)
+        except FlowhubError as error:
+            raise as_failure(error) from None
+        context.add_output_metadata({"saved as": url})
+
+    @override
+    def load_input(self, context: InputContext) -> dict[str, Any]:
+        task = self._task_names[context.asset_key.path[-1]]
+        run_id = _producing_run(context)
+        try:
+            values = self._values()
+            return values.load(run_id, task) if run_id else values.load_latest(task)
+        except ValueMissing as error:
+            raise _missing(error, task, context) from None
+        except FlowhubError as error:
+            raise as_failure(error) from None
+
+    def _values(self) -> Values:
+        return Values(get_storage(self._profile), self._pipeline.name)
+
+
+def _producing_run(context: InputContext) -> str | None:
+    run_id = context.upstream_output.run_id if context.upstream_output else _NO_RUN
+    return None if run_id == _NO_RUN else run_id
+
+
+def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
+    asset = context.asset_key.to_user_string()
+    return as_failure(
+        ValueMissing(
+            f"the saved output of {task!r} (asset {asset}) is missing",
+            where=error.where,
+            effect=f"{context.op_def.name} has no args and was not run.",
+            remedy=f"Materialise {asset} first, in the same profile.",
+        )
+    )
