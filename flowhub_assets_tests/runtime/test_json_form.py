@@ -21,7 +21,9 @@ from flowhub_assets.errors import StorageError, ValueRefused
 from flowhub_assets.runtime.json_form import DEEPEST, to_json_form
 from flowhub_assets.runtime.values import decode_value, encode_value
 
-text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["한글", "값 데이터", "🙂", "\0"])
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
+    ["한글", "값 데이터", "🙂", "\0"]
+)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
 big = st.integers(min_value=-(10**4000), max_value=10**4000)
 json_values = st.recursive(

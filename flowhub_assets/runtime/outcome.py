@@ -1,0 +1,67 @@
+"""What a local run tells while it goes on, and what it comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from flowhub_assets.errors import RunError
+from flowhub_assets.runtime.show import Shown
+
+STARTED, RETRYING, SUCCEEDED, FAILED, SKIPPED, KEPT = "started", "retrying", "succeeded", "failed", "skipped", "kept"
+#: A line that a task printed; and nothing new, but time has passed.
+OUTPUT, WAITING = "output", "waiting"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One moment of a run.
+
+    ``kind`` is started, retrying, succeeded, failed, skipped (something upstream failed), kept (its output
+    of an earlier run stands), output or waiting. ``attempt`` counts from 1; ``seconds`` is the task's time so
+    far, or before the next attempt for retrying. ``line`` came from ``stream`` 1 (stdout) or 2 (stderr).
+    """
+
+    kind: str
+    task: str = ""
+    attempt: int = 1
+    seconds: float = 0.0
+    error: Optional[RunError] = None
+    stream: int = 1
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """How one task ended: ``state`` is succeeded, failed, skipped or kept; ``value`` is there for the good ends."""
+
+    task: str
+    state: str
+    attempts: int = 0
+    seconds: float = 0.0
+    value: Optional[dict[str, Any]] = None
+    shown: tuple[Shown, ...] = ()
+    error: Optional[RunError] = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    ``tasks`` has one entry for each task of the pipeline, in its order. ``value`` is the pipeline's own output,
+    None if a task failed. ``failed_task`` and ``error`` are the first failure; ``failure`` tells how
+    on_failure itself went, if there is one and it was called.
+    """
+
+    run_id: str
+    seconds: float
+    tasks: dict[str, TaskOutcome] = field(default_factory=dict)
+    value: Optional[dict[str, Any]] = None
+    failed_task: str = ""
+    error: Optional[RunError] = None
+    failure: Optional[TaskOutcome] = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task succeeded."""
+        return self.error is None

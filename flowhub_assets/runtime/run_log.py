@@ -1,0 +1,138 @@
+"""The run log of a script: what each task was given and what it returned, so that a run can be gone on with.
+
+    {
+    "load": {"input": {...}, "output": {...}},
+    "join": {"input": [{...}, {...}]}
+    }
+
+"input" is a dict; for a task whose function has several parameters a list of dicts, one for each. "output"
+is missing until the task has succeeded. The env is in neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowhub_assets.errors import InputError
+from flowhub_assets.ir.pipeline import Task
+
+
+class RunLog:
+    """The run log at ``path``: changes are kept in memory until ``flush`` replaces the file as a whole."""
+
+    def __init__(self, path: str, entries: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        # A link is kept and what it leads to replaced.
+        self.path = os.path.realpath(path)
+        self.entries: dict[str, dict[str, Any]] = {name: dict(entry) for name, entry in (entries or {}).items()}
+        self._documents = {name: _document(entry) for name, entry in self.entries.items()}
+        self._changed = False
+
+    def started(self, task: Task, inputs: Sequence[Mapping[str, Any]]) -> None:
+        """The task begins with ``inputs``, one dict for each parameter; an output of an earlier run is dropped."""
+        self._set(task.name, {"input": saved_input(task, inputs)})
+
+    def succeeded(self, task: str, value: Mapping[str, Any]) -> None:
+        """The task returned ``value``, without env."""
+        self._set(task, {**self.entries.get(task, {}), "output": value})
+
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """The output of each task that has one."""
+        return {name: entry["output"] for name, entry in self.entries.items() if "output" in entry}
+
+    def flush(self) -> None:
+        """Writes what has changed: a reader sees the old log or the new one, never half of one. Raises InputError."""
+        if not self._changed:
+            return
+        lines = ",\n".join(f"{json.dumps(name, ensure_ascii=False)}: {text}" for name, text in self._documents.items())
+        write_whole(self.path, f"{{\n{lines}\n}}\n".encode(), "the run log")
+        self._changed = False
+
+    def _set(self, task: str, entry: dict[str, Any]) -> None:
+        self.entries[task] = entry
+        # Only this entry is encoded anew: a log of many tasks would otherwise cost the square of their number.
+        self._documents[task] = _document(entry)
+        self._changed = True
+
+
+def read_run_log(path: str) -> RunLog:
+    """The run log at ``path``, an empty one if there is no such file.
+
+    Raises InputError, naming file, line and column, for a file that is no run log: it is left as it is.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return RunLog(path)
+    except OSError as error:
+        raise _refused(path, f"the run log cannot be read: {error.strerror}") from None
+    try:
+        entries = json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _refused(path, f"the run log is not UTF-8 text (byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        place = f"{path}:{error.lineno}:{error.colno}"
+        raise _refused(place, f"the run log is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"the run log cannot be read: {error}") from None
+    if not isinstance(entries, dict):
+        raise _refused(path, f"the run log holds a {type(entries).__name__}, not an object of tasks")
+    for name, entry in entries.items():
+        wrong = _what_is_wrong(entry)
+        if wrong:
+            raise _refused(path, f"the run log is damaged at {name!r}: {wrong}")
+    return RunLog(path, entries)
+
+
+def saved_input(task: Task, inputs: Sequence[Mapping[str, Any]]) -> Any:
+    """``inputs`` as the run log keeps them: the dict itself, or a list of them for several parameters."""
+    return dict(inputs[0]) if task.merge and len(inputs) == 1 else [dict(one) for one in inputs]
+
+
+def write_whole(path: str, data: bytes, what: str) -> None:
+    """Writes ``data`` beside ``path`` and renames it, so that it is there whole or not at all. Raises InputError."""
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise InputError(
+            f"{what} cannot be written: {error.strerror}",
+            where=path,
+            remedy="Name a file in a folder that can be written to, on a disk with room.",
+        ) from None
+
+
+def _document(entry: Mapping[str, Any]) -> str:
+    fields = (f'"{name}": {json.dumps(value, ensure_ascii=False, allow_nan=False)}' for name, value in entry.items())
+    return "{" + ",\n ".join(fields) + "}"
+
+
+def _what_is_wrong(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return f"a {type(entry).__name__} where {{'input': ..., 'output': ...}} is expected"
+    if "output" in entry and not isinstance(entry["output"], dict):
+        return f"'output' is a {type(entry['output']).__name__}, not an object"
+    given = entry.get("input", {})
+    if isinstance(given, dict) or (isinstance(given, list) and all(isinstance(one, dict) for one in given)):
+        return ""
+    return f"'input' is a {type(given).__name__}, not an object or a list of objects"
+
+
+def _refused(where: str, what: str) -> InputError:
+    return InputError(
+        what,
+        where=where,
+        effect="Nothing was run and the file is left as it is.",
+        remedy="Mend it, move it away, or name another file with --run-log.",
+    )
