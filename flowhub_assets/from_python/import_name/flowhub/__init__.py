@@ -6,6 +6,8 @@ from typing import Any
 
 import flowhub_assets
 
+__all__ = list(flowhub_assets.__all__)  # pyright: ignore[reportUnsupportedDunderAll]
+
 
 def __getattr__(name: str) -> Any:
     try:

@@ -1,0 +1,67 @@
+"""Which files of a folder are workflow files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+
+_NO_CODE = frozenset(("__pycache__", "venv", "env", "site-packages", "node_modules", "build", "dist"))
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+flowhub(?:_assets)?(?:\.[\w.]+)?[ \t]+import[ \t]*(?:\([^)]*\)|[^\n]*)"
+    r"|import[ \t]+flowhub(?:_assets)?\b[^\n]*)",
+    re.MULTILINE,
+)
+_PACKAGES = ("flowhub", "flowhub_assets")
+
+
+def find_files(folder: str) -> list[str]:
+    """The files under ``folder`` that import the flow decorator, sorted. Nothing is imported.
+
+    Hidden folders, caches and virtual environments are passed over; so are helper packages without a flow.
+    A file that Python cannot read as code is among them if it looks like one: its mistake is to be told.
+    """
+    found = []
+    for place, folders, files in os.walk(folder):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_CODE)
+        found += [os.path.join(place, name) for name in files if name.endswith(".py") and not name.startswith(".")]
+    return sorted(path for path in found if _holds_flow(path))
+
+
+def _holds_flow(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            code = file.read()
+    except OSError:
+        return False
+    text = code.decode("utf-8", "replace")
+    if not any(
+        re.search(r"\bflow\b|\*", _without_module(line)) or line.lstrip().startswith("import")
+        for line in _imports(text)
+    ):
+        return False
+    try:
+        return any(_names_flow(node, text) for node in ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+
+
+def _imports(text: str) -> Iterator[str]:
+    return (match.group() for match in _IMPORT.finditer(text))
+
+
+def _without_module(statement: str) -> str:
+    return statement.partition("import")[2]
+
+
+def _names_flow(node: ast.AST, text: str) -> bool:
+    """Whether ``node`` imports the decorator: a text in a docstring does not."""
+    if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in _PACKAGES:
+        return any(alias.name in ("flow", "*") for alias in node.names)
+    if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] in _PACKAGES for alias in node.names):
+        return re.search(r"^[ \t]*@[ \t]*[\w.]+\.flow\b", text, re.MULTILINE) is not None
+    return False

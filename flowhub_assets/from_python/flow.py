@@ -1,0 +1,218 @@
+"""The @flow decorator: a function whose body says which task needs which."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
+
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.from_python import options, placing
+from flowhub_assets.from_python.call_form import Parameters
+from flowhub_assets.from_python.main_script import plain_errors, script_path, start_script
+from flowhub_assets.from_python.task import Function, TaskFunction, require_plain_function
+from flowhub_assets.from_python.trace import LOCK, current, trace
+from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline
+from flowhub_assets.ir.placement import Volume
+from flowhub_assets.ir.triggers import Schedule
+
+if TYPE_CHECKING:
+    from flowhub_assets.runtime.step import Runnable
+
+_ENV = "{'default': {'WORKSPACE': './tmp'}}"
+
+
+class Flow:
+    """A function with @flow. Its graph is found when ``pipeline`` or ``runnable`` is first asked for."""
+
+    __name__: str
+
+    def __init__(self, function: Function, words: Mapping[str, Any]) -> None:
+        require_plain_function("flow", function)
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.source = source_of_function(function)
+        _require_one_parameter(function, Parameters.of(function, self.source))
+        name = options.text("name", words.get("name"), "my-workflow")
+        self.name: str = function.__name__ if name is None else name
+        self._failure = _failure_function(words.get("on_failure"))
+        self._settings = _settings(function, words)
+        self._runnable: Optional[Runnable] = None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline, checked. Raises DefinitionError with all that is wrong with it."""
+        return self.runnable.pipeline
+
+    @property
+    def runnable(self) -> Runnable:
+        """The pipeline, checked, with the function of each task. Raises DefinitionError as ``pipeline`` does."""
+        with LOCK:
+            if self._runnable is None:
+                self._runnable = self._traced()
+            return self._runnable
+
+    def _traced(self) -> Runnable:
+        from flowhub_assets.ir.checks import require
+        from flowhub_assets.runtime.step import Runnable
+
+        graph = trace(self)
+        bodies = {name: function.function for name, function in graph.functions.items()}
+        failure = None
+        if self._failure is not None:
+            failure = self._failure.as_task((FLOW_INPUT,), True)
+            bodies.setdefault(failure.name, self._failure.function)
+        pipeline = Pipeline(
+            name=self.name,
+            tasks=tuple(graph.tasks),
+            source=self.source,
+            function=unwrapped(self.function).__qualname__,
+            result=graph.returned,
+            failure_task=failure,
+            **self._settings,
+        )
+        require(pipeline)
+        return Runnable(pipeline, bodies)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """In another flow's body: that flow gets the tasks of this one. With a plain dict: runs them here, in order."""
+        graph = current()
+        if graph is None:
+            return self.function(*args, **kwargs)
+        values = [*args, *kwargs.values()]
+        if not values:
+            raise DefinitionError(
+                f"flow {self.name!r} is called without a value", where=caller(), remedy=f"write {self.__name__}(args)"
+            )
+        return graph.inline(self, values)
+
+    def __repr__(self) -> str:
+        return f"<flow {self.name!r} at {self.source}>"
+
+
+def _require_one_parameter(function: Function, parameters: Parameters) -> None:
+    if parameters.required > 1:
+        raise DefinitionError(
+            f"flow {function.__name__!r} has {parameters.required} parameters: {', '.join(parameters.names)}",
+            where=source_of_function(function),
+            effect="a flow takes one dict, its input",
+            remedy=f"write def {function.__name__}(args): and let the tasks read args['...']",
+        )
+
+
+def _failure_function(value: object) -> Optional[TaskFunction]:
+    if value is None:
+        return None
+    if isinstance(value, Flow) or not callable(value):
+        raise options.wrong("on_failure", value, "the name of a function, without quotes: on_failure=fail_handler")
+    handler = value if isinstance(value, TaskFunction) else TaskFunction(value, {})
+    if handler.parameters.required > 1:
+        raise DefinitionError(
+            f"on_failure={handler.__name__} has {handler.parameters.required} parameters",
+            where=handler.source,
+            effect="it is given one dict, args",
+            remedy="write one parameter; args has failed_task, error, error_type, traceback and env",
+        )
+    return handler
+
+
+def _settings(function: Function, words: Mapping[str, Any]) -> dict[str, Any]:
+    description = options.text("description", words.get("description"), "what the flow does")
+    return {
+        "description": inspect.getdoc(function) or "" if description is None else description,
+        "namespace": options.text("namespace", words.get("namespace"), "airflow"),
+        "profiles": options.mapping("env", words.get("env"), _ENV),
+        "params": options.mapping("params", words.get("params"), "{'data': {}}"),
+        "tags": options.texts("tags", words.get("tags"), "tag1"),
+        "owners": options.texts("owners", words.get("owners"), "team:data"),
+        "volumes": placing.parts("volumes", words.get("volumes"), Volume),
+        "annotations": options.mapping("annotations", words.get("annotations"), "{'key': 'value'}"),
+        "service_account_name": options.text("service_account_name", words.get("service_account_name"), "my-sa"),
+        "airflow_sidecar_image": options.text("airflow_sidecar_image", words.get("airflow_sidecar_image"), "image:tag"),
+        "repo": options.text("repo", words.get("repo"), "https://example.com/team/pipelines.git"),
+        "path": options.text("path", words.get("path"), "pipelines/my_flow"),
+        "schedule": _schedule(words.get("schedule"), options.text("timezone", words.get("timezone"), "Asia/Seoul")),
+    }
+
+
+def _schedule(value: object, timezone: Optional[str]) -> Optional[Schedule]:
+    if value is None:
+        if timezone is not None:
+            raise DefinitionError(
+                f"timezone={timezone!r} is given without a schedule",
+                where=caller(),
+                effect="it would have no effect",
+                remedy="write schedule='0 6 * * *' too, or leave it out",
+            )
+        return None
+    zone = "UTC" if timezone is None else timezone
+    if isinstance(value, str):
+        return Schedule(cron=value.strip(), timezone=zone)
+    if isinstance(value, timedelta):
+        return Schedule(interval=value.total_seconds(), timezone=zone)
+    raise options.wrong("schedule", value, "a cron expression, '0 6 * * *', a preset, '@daily', or timedelta(hours=1)")
+
+
+@overload
+def flow(function: Function, /) -> Flow: ...
+
+
+@overload
+def flow(
+    *,
+    name: Optional[str] = None,
+    description: Optional[str] = None,
+    namespace: Optional[str] = None,
+    env: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    params: Optional[Mapping[str, Any]] = None,
+    tags: Optional[Sequence[str]] = None,
+    volumes: Optional[Sequence[Union[Volume, Mapping[str, Any]]]] = None,
+    annotations: Optional[Mapping[str, str]] = None,
+    service_account_name: Optional[str] = None,
+    on_failure: Optional[Callable[..., Any]] = None,
+    airflow_sidecar_image: Optional[str] = None,
+    repo: Optional[str] = None,
+    path: Optional[str] = None,
+    schedule: Optional[Union[str, timedelta]] = None,
+    timezone: Optional[str] = None,
+    owners: Optional[Sequence[str]] = None,
+) -> Callable[[Function], Flow]: ...
+
+
+@plain_errors
+def flow(function: Any = None, /, **words: Any) -> Any:
+    """Makes a function a flow: called once with traced values, it says which task needs which.
+
+    ``env`` holds the profiles by name ({'default': {'WORKSPACE': './tmp'}}), ``params`` the input's names and
+    defaults, ``on_failure`` the task that runs once when the run has failed. ``schedule`` is a cron expression
+    of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in ``timezone``
+    (an IANA name, UTC if none is given); ``owners`` are e-mail addresses or 'team:name'. ``namespace``,
+    ``volumes``, ``annotations`` and ``service_account_name`` are Kubernetes'; ``repo`` and ``path`` say where
+    the code can be cloned from. Name and description default to the function's own and its docstring.
+
+    In a script that Python executes, this runs the script's command line and ends the process.
+    Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
+    """
+    options.refuse_unknown(
+        "flow", [word for word in words if word not in options.FLOW_WORDS and word not in ("name", "env")]
+    )
+    if function is not None:
+        return _made(function, words)
+
+    @plain_errors
+    def decorate(decorated: Function) -> Flow:
+        return _made(decorated, words)
+
+    return decorate
+
+
+def _made(function: Any, words: Mapping[str, Any]) -> Flow:
+    made = Flow(function, words)
+    inner = unwrapped(function)
+    path = script_path(inner.__globals__, inner.__code__.co_filename)
+    if path is not None:
+        start_script(path)
+    return made

@@ -1,0 +1,138 @@
+"""The keywords of @task and @flow, turned into plain data. What has the wrong type is refused at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.from_python.where import caller
+from flowhub_assets.ir.spelling import did_you_mean, listed
+
+#: The keywords of @task beside name and env, which @flow has too.
+TASK_WORDS = (
+    "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
+    " limit_gpu retries retry_delay timeout pool priority"
+).split()
+#: The keywords of @flow beside name and env.
+FLOW_WORDS = (
+    "description namespace params tags volumes annotations service_account_name on_failure airflow_sidecar_image"
+    " repo path schedule timezone owners"
+).split()
+_BOTH = ["name", "env"]
+
+
+def refuse_unknown(decorator: str, given: Iterable[str]) -> None:
+    """Raises DefinitionError for the keywords in ``given``, none of which ``decorator`` ('task' or 'flow') has."""
+    own, other = (TASK_WORDS, FLOW_WORDS) if decorator == "task" else (FLOW_WORDS, TASK_WORDS)
+    for word in given:
+        if word in other:
+            place = "the task's" if decorator == "flow" else "the flow's"
+            neighbour = "task" if decorator == "flow" else "flow"
+            remedy = f"move it to {place} decorator: @{neighbour}({word}=...)"
+            if word == "description":
+                remedy = "write it as the function's docstring"
+        else:
+            remedy = did_you_mean(word, [*own, *_BOTH]) or f"it has {listed([*_BOTH, *own])}"
+        raise DefinitionError(f"@{decorator} has no keyword {word!r}", where=caller(), remedy=remedy)
+
+
+def wrong(word: str, value: object, remedy: str) -> DefinitionError:
+    """The error for a keyword whose value has the wrong type."""
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return DefinitionError(
+        f"{word}={shown} is of type {type(value).__name__}", where=caller(), remedy=f"write {remedy}"
+    )
+
+
+def text(word: str, value: object, example: str) -> Optional[str]:
+    """A string, or None."""
+    if value is None or isinstance(value, str):
+        return value
+    raise wrong(word, value, f"a string: {word}={example!r}")
+
+
+def texts(word: str, value: object, example: str) -> tuple[str, ...]:
+    """A list of strings; None is an empty one."""
+    items = sequence(word, value, f"[{example!r}]")
+    for item in items:
+        if not isinstance(item, str):
+            raise wrong(f"{word}[{items.index(item)}]", item, f"a string: {word}=[{example!r}]")
+    return items
+
+
+def sequence(word: str, value: object, example: str) -> tuple[Any, ...]:
+    """A list or tuple; None is an empty one."""
+    if value is None:
+        return ()
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    raise wrong(word, value, f"a list: {word}={example}")
+
+
+def mapping(word: str, value: object, example: str) -> dict[str, Any]:
+    """A dict with string keys, copied, its tuples made lists; None is an empty one. The values are never shown."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DefinitionError(
+            f"{word} is of type {type(value).__name__}", where=caller(), remedy=f"write a dict: {word}={example}"
+        )
+    for key in value:
+        if not isinstance(key, str):
+            raise wrong(f"a key of {word}", key, f"a string: {word}={example}")
+    plain: dict[str, Any] = _copied(value)
+    return plain
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(item) for item in value]
+    return value
+
+
+def whole_number(word: str, value: object, example: int) -> int:
+    """An int; None is 0."""
+    if value is None:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise wrong(word, value, f"a whole number: {word}={example}")
+
+
+def seconds(word: str, value: object) -> Optional[float]:
+    """Seconds as a number, of a number or a timedelta; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hasattr(value, "total_seconds"):
+        return float(value.total_seconds())
+    raise wrong(word, value, f"seconds or a timedelta: {word}=600, {word}=timedelta(minutes=10)")
+
+
+def quantity(word: str, value: object, example: str) -> Optional[str]:
+    """A quantity of Kubernetes as a string: 2 becomes '2', 0.5 '0.5', 1.0 '1'. Its grammar is checked later."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong(word, value, f"a quantity: {word}={example!r}")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return repr(value)
+
+
+def first_of(new: str, old: str, values: Mapping[str, Optional[str]]) -> Optional[str]:
+    """The value of a keyword that has two spellings. Raises DefinitionError if both are given and differ."""
+    if values[new] is not None and values[old] is not None and values[new] != values[old]:
+        raise DefinitionError(
+            f"{new}={values[new]!r} and {old}={values[old]!r} mean the same thing and differ",
+            where=caller(),
+            remedy=f"keep {new}=",
+        )
+    return values[new] if values[new] is not None else values[old]

@@ -1,0 +1,194 @@
+"""The @task decorator: a function and where and how it wants to run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Callable, Optional, Union, overload
+
+from flowhub_assets.errors import DefinitionError, TracingError
+from flowhub_assets.from_python import options, placing
+from flowhub_assets.from_python.call_form import Parameters
+from flowhub_assets.from_python.main_script import plain_errors
+from flowhub_assets.from_python.trace import current
+from flowhub_assets.from_python.traced import Traced
+from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
+from flowhub_assets.ir.pipeline import Retry, Task
+from flowhub_assets.ir.placement import Toleration, VolumeMount
+
+Function = Callable[..., Any]
+Seconds = Union[int, float, timedelta]
+Amount = Union[str, int, float]
+
+
+class TaskFunction:
+    """A function with @task.
+
+    In a flow's body a call of it becomes a task of the flow; anywhere else, in a unit test say, a call with
+    plain dicts runs the function and returns what it returns.
+    """
+
+    __name__: str
+
+    def __init__(self, function: Function, words: Mapping[str, Any]) -> None:
+        require_plain_function("task", function)
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.source = source_of_function(function)
+        self.parameters = Parameters.of(function, self.source)
+        name = options.text("name", words.get("name"), function.__name__)
+        self.name: str = function.__name__ if name is None else name
+        self._settings: dict[str, Any] = {
+            "description": inspect.getdoc(function) or "",
+            "placement": placing.placement(words),
+            "retry": Retry(
+                options.whole_number("retries", words.get("retries"), 3),
+                options.seconds("retry_delay", words.get("retry_delay")) or 0.0,
+            ),
+            "timeout": options.seconds("timeout", words.get("timeout")),
+            "pool": options.text("pool", words.get("pool"), "gpu"),
+            "priority": options.whole_number("priority", words.get("priority"), 10),
+            "env": options.mapping("env", words.get("env"), "{'DEBUG': True}"),
+        }
+
+    def named(self, name: str) -> TaskFunction:
+        """The same task under another name, so that one function can be called twice in a flow."""
+        if not isinstance(name, str):
+            raise options.wrong("name", name, f"a string: {self.__name__}.named('other')")
+        other = TaskFunction.__new__(TaskFunction)
+        other.__dict__.update(self.__dict__, name=name)
+        return other
+
+    def as_task(self, needs: tuple[str, ...], merge: bool) -> Task:
+        """The task that a call makes, taking the outputs of ``needs``, merged or one by one."""
+        function = unwrapped(self.function).__qualname__
+        return Task(self.name, needs, self.source, function, merge, **self._settings)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """A task of the flow whose body calls this; elsewhere what the function returns."""
+        graph = current()
+        if graph is not None:
+            values, merge = self.parameters.bind(self.name, args, kwargs)
+            return graph.call(self, values, merge)
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Traced):
+                raise TracingError(
+                    f"task {self.name!r} is called with a value of flow {value.graph.flow.name!r}, outside its body",
+                    where=caller(),
+                    effect="the flow's graph is finished",
+                    remedy=f"call {self.__name__} in the body of the flow",
+                )
+        if len(args) > 1 and not kwargs and self.parameters.is_single:
+            return self.function(_merged_dicts(self.name, args))
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<task {self.name!r} at {self.source}>"
+
+
+def _merged_dicts(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for value in values:
+        if not isinstance(value, Mapping):
+            raise TracingError(
+                f"task {name!r} is given a {type(value).__name__} to merge", where=caller(), remedy="give dicts"
+            )
+        result.update(value)
+    return result
+
+
+def require_plain_function(decorator: str, function: Any) -> None:
+    """Raises DefinitionError unless ``function`` is a plain ``def`` at the top level or inside a function."""
+    if not isinstance(function, types.FunctionType):
+        raise DefinitionError(
+            f"@{decorator} stands on {_kind(function)}",
+            where=caller(),
+            remedy=f"write @{decorator}(name='...') above def my_{decorator}(args): ...",
+        )
+    inner, where = unwrapped(function), source_of_function(function)
+    name = function.__name__
+    outer = inner.__qualname__.rpartition(".")[0]
+    if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+        remedy = f"write def {name}(args): and call asyncio.run(...) inside it"
+        if decorator == "flow":
+            remedy = f"write def {name}(args): and call the tasks without await"
+        raise DefinitionError(f"{name!r} is async; a {decorator} is a plain function", where=where, remedy=remedy)
+    if inspect.isgeneratorfunction(inner):
+        remedy = "collect the items and return them: return {**args, 'items': items}"
+        if decorator == "flow":
+            remedy = "return what the last task returned"
+        raise DefinitionError(f"{name!r} yields; a {decorator} returns", where=where, remedy=remedy)
+    if name == "<lambda>":
+        raise DefinitionError(f"a lambda cannot be a {decorator}", where=where, remedy="write def my_task(args): ...")
+    if outer and not outer.endswith("<locals>"):
+        remedy = f"move it out of the class: def {name}(args): ..."
+        raise DefinitionError(f"{name!r} is a method of class {outer!r}", where=where, remedy=remedy)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, type):
+        return f"the class {value.__name__!r}"
+    if isinstance(value, TaskFunction):
+        return f"{value.name!r}, which is a task already"
+    return f"a {type(value).__name__}"
+
+
+@overload
+def task(function: Function, /) -> TaskFunction: ...
+
+
+@overload
+def task(
+    *,
+    name: Optional[str] = None,
+    image: Optional[str] = None,
+    cpu: Optional[Amount] = None,
+    memory: Optional[Amount] = None,
+    gpu: Optional[Amount] = None,
+    tolerations: Optional[Sequence[Union[Toleration, Mapping[str, Any]]]] = None,
+    node_selector: Optional[Mapping[str, str]] = None,
+    volume_mounts: Optional[Sequence[Union[VolumeMount, Mapping[str, Any]]]] = None,
+    request_cpu: Optional[Amount] = None,
+    request_memory: Optional[Amount] = None,
+    limit_cpu: Optional[Amount] = None,
+    limit_memory: Optional[Amount] = None,
+    limit_gpu: Optional[Amount] = None,
+    retries: int = 0,
+    retry_delay: Optional[Seconds] = None,
+    timeout: Optional[Seconds] = None,
+    pool: Optional[str] = None,
+    priority: int = 0,
+    env: Optional[Mapping[str, Any]] = None,
+) -> Callable[[Function], TaskFunction]: ...
+
+
+@plain_errors
+def task(function: Any = None, /, **words: Any) -> Any:
+    """Makes a function a task: it takes ``args``, a dict, and returns a dict.
+
+    ``image`` is the container image to run in; ``cpu``, ``memory`` and ``gpu`` are requests in Kubernetes'
+    quantities ('500m', '4Gi', '1'; numbers are taken too), ``limit_cpu`` and ``limit_memory`` limits;
+    request_cpu, request_memory and limit_gpu are older spellings of cpu, memory and gpu. ``retries`` counts
+    further tries after a failure, ``retry_delay`` and ``timeout`` are seconds or timedeltas, ``pool`` limits
+    how many tasks run at once, a higher ``priority`` starts first, ``env`` is laid over the profile for this
+    task alone. The docstring is the task's description.
+
+    Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
+    """
+    options.refuse_unknown(
+        "task", [word for word in words if word not in options.TASK_WORDS and word not in ("name", "env")]
+    )
+    if function is not None:
+        return TaskFunction(function, words)
+
+    @plain_errors
+    def decorate(decorated: Function) -> TaskFunction:
+        return TaskFunction(decorated, words)
+
+    placing.placement(words)  # a wrong type is told at the decorator's line, before the function's
+    return decorate

@@ -1,0 +1,193 @@
+"""Finds the graph of a flow: its body is called once with traced values, and each task notes who calls it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Optional
+
+from flowhub_assets.errors import DefinitionError, FlowhubError, TracingError
+from flowhub_assets.from_python.traced import Traced, described
+from flowhub_assets.from_python.where import caller, source_of_function
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Source, Task
+
+if TYPE_CHECKING:
+    from flowhub_assets.from_python.flow import Flow
+    from flowhub_assets.from_python.task import TaskFunction
+
+_active = threading.local()
+
+#: One body is traced at a time: a second thread that wants the same flow finds it ready.
+LOCK = threading.RLock()
+
+
+class Graph:
+    """What the body of ``flow`` has called so far, in order."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.tasks: list[Task] = []
+        self.functions: dict[str, TaskFunction] = {}
+        self._called_at: dict[str, Source] = {}
+        self._path = [flow]
+        #: The names whose outputs the flow gives back; known when the body has returned.
+        self.returned: tuple[str, ...] = ()
+
+    def call(self, function: TaskFunction, values: Sequence[object], merge: bool) -> Traced:
+        """Notes one call of a task. Raises DefinitionError if a value is not traced or the task is called twice."""
+        name = function.name
+        if name in self._called_at:
+            raise DefinitionError(
+                f"task {name!r} is called twice in flow {self.flow.name!r}, first at line {self._called_at[name].line}",
+                where=caller(),
+                effect="two tasks of one flow cannot have one name: their values would overwrite each other",
+                remedy=f"name one of the calls: {function.__name__}.named('{name}-2')(...)",
+            )
+        inputs = [self.checked(function.name, value) for value in values]
+        task = function.as_task(self._needs(function, inputs, merge), merge)
+        self.tasks.append(task)
+        self.functions[name] = function
+        self._called_at[name] = caller()
+        return Traced(self, (name,))
+
+    def _needs(self, function: TaskFunction, inputs: list[Traced], merge: bool) -> tuple[str, ...]:
+        if merge:
+            return merged(name for value in inputs for name in value.names)
+        for value in inputs:
+            if len(value.names) != 1:
+                raise TracingError(
+                    f"task {function.name!r} takes its inputs one by one, but one of them is {described(value.names)}",
+                    where=caller(),
+                    effect="they would have to be merged first",
+                    remedy="merge them in a task with one parameter: def merge(args): return args",
+                )
+        return tuple(value.names[0] for value in inputs)
+
+    def checked(self, name: str, value: object) -> Traced:
+        """``value``, if it is a traced one of this flow. Raises TracingError with what to write instead."""
+        if not isinstance(value, Traced):
+            raise TracingError(
+                f"{name!r} is given {_shown(value)} instead of the flow's input or what a task returned",
+                where=caller(),
+                remedy=_instead(name, value),
+            )
+        if value.graph is not self:
+            raise TracingError(
+                f"{name!r} is given a value of flow {value.graph.flow.name!r} in flow {self.flow.name!r}",
+                where=caller(),
+                effect="a value lives in the body that it was made in",
+                remedy=f"hand it over as the flow's input: {self.flow.function.__name__}(value)",
+            )
+        return value
+
+    def inline(self, flow: Flow, values: Sequence[object]) -> Traced:
+        """Calls the body of another flow here: its tasks become tasks of this one."""
+        if flow in self._path:
+            path = " -> ".join(f.name for f in [*self._path, flow])
+            raise DefinitionError(
+                f"flow {flow.name!r} calls itself: {path}",
+                where=caller(),
+                effect="its graph would have no end",
+                remedy="call the tasks that it needs, or loop inside a task",
+            )
+        names = merged(name for value in values for name in self.checked(flow.name, value).names)
+        first = len(self.tasks)
+        self._path.append(flow)
+        try:
+            result = call_body(flow, Traced(self, names))
+            return Traced(self, self.result(flow, result, first))
+        finally:
+            self._path.pop()
+
+    def result(self, flow: Flow, returned: object, first: int = 0) -> tuple[str, ...]:
+        """The names whose outputs ``flow`` gives back.
+
+        Where it returned None: those of its tasks (from number ``first`` on) whose output nobody takes.
+        """
+        if returned is None:
+            taken = {need for task in self.tasks[first:] for need in task.needs}
+            return tuple(task.name for task in self.tasks[first:] if task.name not in taken) or (FLOW_INPUT,)
+        values = returned if isinstance(returned, (tuple, list)) else (returned,)
+        if not values or not all(isinstance(value, Traced) and value.graph is self for value in values):
+            raise TracingError(
+                f"flow {flow.name!r} returns {_shown(returned)}",
+                where=flow.source,
+                remedy="return what a task returned: return _c, or return _b, _c to give both back merged",
+            )
+        return merged(name for value in values for name in value.names)
+
+
+def current() -> Optional[Graph]:
+    """The graph that this thread is finding, if it is."""
+    stack: list[Graph] = getattr(_active, "stack", [])
+    return stack[-1] if stack else None
+
+
+def trace(flow: Flow) -> Graph:
+    """Calls the body of ``flow`` once. Returns the graph; raises DefinitionError for what is wrong with it."""
+    for graph in getattr(_active, "stack", []):
+        if graph.flow is flow:
+            raise DefinitionError(
+                f"flow {flow.name!r} asks for its own pipeline in its body",
+                where=caller(),
+                remedy="the pipeline is ready when the body has returned: ask for it outside",
+            )
+    graph = Graph(flow)
+    with _tracing(graph):
+        graph.returned = graph.result(flow, call_body(flow, Traced(graph, (FLOW_INPUT,))))
+    return graph
+
+
+@contextmanager
+def _tracing(graph: Graph) -> Iterator[None]:
+    stack: list[Graph] = _active.__dict__.setdefault("stack", [])
+    stack.append(graph)
+    try:
+        yield
+    finally:
+        stack.pop()
+
+
+def call_body(flow: Flow, value: Traced) -> Any:
+    """What the body of ``flow`` returns for ``value``. An error of the user's code becomes a DefinitionError."""
+    try:
+        return flow.function(value)
+    except FlowhubError:
+        raise
+    except (Exception, SystemExit) as error:
+        from flowhub_assets.runtime.user_traceback import error_text, user_line
+
+        text = error_text(error)
+        raise DefinitionError(
+            f"the body of flow {flow.name!r} raised {type(error).__name__}{': ' if text else ''}{text}",
+            where=user_line(error) or source_of_function(flow.function),
+            effect="its graph is not known",
+            remedy="the body only calls tasks and hands their values on: move other work into a task",
+        ) from error
+
+
+def merged(names: Iterator[str]) -> tuple[str, ...]:
+    """Each name once, at its last place: in a merge from left to right the last one wins."""
+    last = list(names)[::-1]
+    return tuple(dict.fromkeys(last))[::-1]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Traced) for item in value):
+        return f"a {type(value).__name__} of values"
+    return f"a {type(value).__name__}"
+
+
+def _instead(name: str, value: object) -> str:
+    from flowhub_assets.from_python.task import TaskFunction
+
+    if isinstance(value, TaskFunction):
+        return f"call it first: {name}({value.__name__}(args))"
+    if value is None:
+        return "a function in between forgot to return its value"
+    if isinstance(value, (list, tuple)):
+        return f"hand the values over one by one: {name}(*values)"
+    return "put constants into @flow(params={...}) or env={...}, or write them inside the task"
