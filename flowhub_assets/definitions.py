@@ -7,7 +7,8 @@ from pathlib import Path
 from dagster import multiprocess_executor
 
 from flowhub_assets import pipelines
-from flowhub_assets.from_python.loading import checked_runnables, find_files, load_module
+from flowhub_assets.from_python.finding import find_files
+from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.plain_definitions import plain_definitions
@@ -16,8 +17,8 @@ from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
 
 def load(path: Path) -> LoadedFile:
     """One pipeline file: its flows, and what it defines for Dagster itself. Raises DefinitionError."""
-    module = load_module(path)
-    return LoadedFile(runnables=checked_runnables(module), definitions=plain_definitions(module))
+    module = load_module(str(path))
+    return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
 
 
 settings = read_settings()

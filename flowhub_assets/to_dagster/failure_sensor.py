@@ -114,7 +114,7 @@ def _run_config(flow: FlowDefinitions, run: DagsterRun, told: dict[str, str]) ->
     pipeline = flow.pipeline
     assert pipeline.failure_task is not None
     op = f"{dagster_name(pipeline.name)}__on_failure__{dagster_name(pipeline.failure_task.name)}"
-    given = (run.run_config or {}).get("resources", {})
+    given: Any = (run.run_config or {}).get("resources", {})
     kept = ("profile", "storage", params_key(pipeline))
     return {
         "ops": {op: {"config": {name: told.get(name, "") for name in FAILURE_FIELDS}}},

@@ -53,7 +53,7 @@ class CodeLocation:
     """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share."""
 
     folders: Sequence[Path]
-    find_files: Callable[[Path], Sequence[Path]]
+    find_files: Callable[[str], Sequence[str]]
     load: Load
     resources: Mapping[str, Any]
     executor: ExecutorDefinition
@@ -64,7 +64,7 @@ class CodeLocation:
 
     def files(self) -> list[tuple[Path, Path]]:
         """Each file of pipelines with the folder it was found in, once."""
-        found = {path: folder for folder in reversed(self.folders) for path in self.find_files(folder)}
+        found = {Path(path): folder for folder in reversed(self.folders) for path in self.find_files(str(folder))}
         return sorted(((path, folder) for path, folder in found.items()), key=self._place)
 
     def _place(self, found: tuple[Path, Path]) -> tuple[int, Path]:
