@@ -12,6 +12,7 @@ from typing import Any
 #: Public name → module that defines it.
 _HOME = {
     "FlowhubError": "flowhub_assets.errors",
+    "S3Storage": "flowhub_assets.resources.s3_storage",
     "Toleration": "flowhub_assets.ir.placement",
     "Volume": "flowhub_assets.ir.placement",
     "VolumeMount": "flowhub_assets.ir.placement",

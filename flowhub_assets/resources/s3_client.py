@@ -1,0 +1,167 @@
+"""The few requests that a storage makes of S3 or MinIO, through obstore.
+
+Raises what obstore raises; ``s3_errors.storage_error`` turns it into one of our errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+
+from flowhub_assets.resources.s3_config import S3Config
+
+if TYPE_CHECKING:
+    from obstore import Attributes
+    from obstore.store import ClientConfig, S3Store
+
+#: User metadata (``x-amz-meta-...``) that keeps our own digest of an object.
+DIGEST_NAME = "flowhub-sha256-8mib"
+
+_REQUEST_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class S3Limits:
+    """How long to go on: ``retries`` after a failed request, ``timeout`` seconds without a byte, back-off in seconds."""
+
+    retries: int = 6
+    timeout: float = 60.0
+    connect_timeout: float = 5.0
+    first_backoff: float = 0.2
+    longest_backoff: float = 5.0
+
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row (1 or more)."""
+        return min(self.longest_backoff, self.first_backoff * 2.0 ** (failures - 1))
+
+
+@dataclass(frozen=True)
+class S3Answer:
+    """What the server says of an object, and its content when ``body`` is called.
+
+    ``etag`` stands without quotes; ``digest`` is ours, ``""`` for an object that others have stored.
+    """
+
+    size: int
+    etag: str
+    digest: str
+    body: Callable[[], bytes]
+
+
+class S3Client(Protocol):
+    """The requests; a ``key`` is one that ``checked_key`` let pass."""
+
+    def put(self, key: str, data: bytes, digest: str) -> str:
+        """Stores a small object; returns its ETag."""
+
+    def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
+        """Stores what ``file`` reads, in parts of ``part_size`` bytes, several at once; returns the ETag."""
+
+    def get(self, key: str) -> S3Answer:
+        """Asks for an object."""
+
+    def size(self, key: str) -> int:
+        """The object's size in bytes."""
+
+    def list(self, prefix: str, pages: int = 0) -> Iterator[tuple[str, int]]:
+        """(key, size) of the objects whose key begins with ``prefix``; of the first ``pages`` pages where not 0."""
+
+    def delete(self, key: str) -> None:
+        """Removes an object; S3 does not mind one that is not there."""
+
+    def sign(self, key: str, seconds: int) -> str:
+        """A URL that gets the object for ``seconds`` seconds."""
+
+
+class ObstoreClient:
+    """S3Client by obstore (Rust's object_store)."""
+
+    def __init__(self, config: S3Config, limits: S3Limits) -> None:
+        self._store = _store(config, limits)
+
+    def put(self, key: str, data: bytes, digest: str) -> str:
+        answer = self._store.put(key, data, attributes=_attributes(digest), use_multipart=False)
+        return bare_etag(answer["e_tag"])
+
+    def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
+        answer = self._store.put(
+            key, file, attributes=_attributes(digest), use_multipart=True, chunk_size=part_size, max_concurrency=threads
+        )
+        return bare_etag(answer["e_tag"])
+
+    def get(self, key: str) -> S3Answer:
+        answer = self._store.get(key)
+        digest = cast("dict[str, str]", answer.attributes).get(DIGEST_NAME, "")
+        return S3Answer(answer.meta["size"], bare_etag(answer.meta["e_tag"]), digest, lambda: answer.bytes().to_bytes())
+
+    def size(self, key: str) -> int:
+        return self._store.head(key)["size"]
+
+    def list(self, prefix: str, pages: int = 0) -> Iterator[tuple[str, int]]:
+        # obstore lists whole segments only; the rest of the prefix is compared here.
+        folder = prefix.rpartition("/")[0]
+        for number, page in enumerate(self._store.list(folder or None, chunk_size=1000), 1):
+            for one in page:
+                if one["path"].startswith(prefix):
+                    yield one["path"], one["size"]
+            if number == pages:
+                return
+
+    def delete(self, key: str) -> None:
+        self._store.delete(key)
+
+    def sign(self, key: str, seconds: int) -> str:
+        import obstore
+
+        return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
+
+
+def _store(config: S3Config, limits: S3Limits) -> S3Store:
+    from obstore.store import S3Store
+
+    options: dict[str, Any] = {"virtual_hosted_style_request": False}
+    if config.endpoint:
+        options["endpoint"] = config.endpoint
+        options["region"] = config.region or "us-east-1"
+    elif config.region:
+        options["region"] = config.region
+    if config.access_key:
+        # A provider, not three options: those would be filled up from AWS_SESSION_TOKEN of the environment.
+        options["credential_provider"] = lambda: {
+            "access_key_id": config.access_key,
+            "secret_access_key": config.secret_key,
+            "token": config.session_token or None,
+            "expires_at": None,
+        }
+    client_options: ClientConfig = {
+        "allow_http": not config.endpoint.startswith("https:"),
+        "connect_timeout": timedelta(seconds=limits.connect_timeout),
+        "read_timeout": timedelta(seconds=limits.timeout),
+        "timeout": timedelta(seconds=_REQUEST_SECONDS),
+    }
+    waiting = sum(limits.backoff(failures) for failures in range(1, limits.retries + 1))
+    return S3Store(
+        config.bucket,
+        client_options=client_options,
+        retry_config={
+            "max_retries": limits.retries,
+            "retry_timeout": timedelta(seconds=waiting + 2 * limits.timeout),
+            "backoff": {
+                "init_backoff": timedelta(seconds=limits.first_backoff),
+                "max_backoff": timedelta(seconds=limits.longest_backoff),
+                "base": 2,
+            },
+        },
+        **options,
+    )
+
+
+def _attributes(digest: str) -> Attributes:
+    return cast("Attributes", {DIGEST_NAME: digest})
+
+
+def bare_etag(etag: str | None) -> str:
+    """An ETag header without its quotes."""
+    return (etag or "").removeprefix("W/").strip('"').lower()
