@@ -49,7 +49,7 @@ def raise_alarm(args):
     description="Fails on purpose: see what on_failure is told, and the alert that it writes.",
     on_failure=raise_alarm,
     env={"default": {"WORKSPACE": "./tmp"}},
-    tags=["example"],
+    tags=["example", "fails-on-purpose"],
     owners=["team:examples"],
 )
 def main(args):

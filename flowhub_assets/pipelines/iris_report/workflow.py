@@ -81,8 +81,11 @@ def find_structure(args):
     components = PCA(n_components=2)
     points = components.fit_transform(StandardScaler().fit_transform(values))
     explained = components.explained_variance_ratio_.round(4)
-    show("correlations", [{"": name, **dict(zip(MEASURES, row))} for name, row in zip(MEASURES, correlation.tolist())])
-    show("variance in two components", float(explained.sum()))
+    show(
+        "correlations",
+        [{"measure": name, **dict(zip(MEASURES, row))} for name, row in zip(MEASURES, correlation.tolist())],
+    )
+    show("variance in two components", round(float(explained.sum()), 4))
     return {
         **args,
         "correlation": correlation,
@@ -102,7 +105,7 @@ def report(args):
     explained = sum(args["explained_variance"])
     findings = [
         f"**{best.capitalize()}** tells the species apart best: F = {anova[best]['F']:,.0f}, eta² = {anova[best]['eta²']:.0%}.",
-        f"**{weakest.capitalize()}** does so least: F = {anova[weakest]['F']:,.0f}, {anova[weakest]['eta²']:.0%}.",
+        f"**{weakest.capitalize()}** does so least: F = {anova[weakest]['F']:,.0f}, eta² = {anova[weakest]['eta²']:.0%}.",
         f"Two components hold **{explained:.0%}** of what the four measures say.",
     ]
     show("findings", "\n".join(f"- {line}" for line in findings))
@@ -119,6 +122,7 @@ def draw(args, species):
     """Both branches in one figure: the flowers on their two components, eta² by measure, the correlations."""
     import numpy
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
     ink, quiet = "#212529", "#868E96"
@@ -145,12 +149,14 @@ def draw(args, species):
     sizes = [args["anova"][name]["eta²"] for name in names]
     bars.barh(names, sizes, color=["#CED4DA"] * 3 + [COLOURS["setosa"]], height=0.62)
     for position, size in enumerate(sizes):
-        bars.text(size - 0.02, position, f"{size:.0%}", va="center", ha="right", fontsize=9, color=ink)
+        shade = "white" if size == max(sizes) else ink
+        bars.text(size - 0.02, position, f"{size:.0%}", va="center", ha="right", fontsize=9, color=shade)
     bars.set_title("variance explained by species (eta²)", loc="left", fontsize=10, color=ink)
     bars.set_xlim(0, 1)
     bars.set_xticks([])
 
-    grid.imshow(args["correlation"], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    shades = LinearSegmentedColormap.from_list("iris", [COLOURS["setosa"], "white", COLOURS["virginica"]])
+    grid.imshow(args["correlation"], cmap=shades, vmin=-1, vmax=1, aspect="auto")
     grid.set_xticks(range(4), [name.replace(" ", "\n") for name in MEASURES])
     grid.set_yticks(range(4), MEASURES)
     for (row, column), value in numpy.ndenumerate(args["correlation"]):

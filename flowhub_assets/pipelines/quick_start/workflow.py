@@ -5,9 +5,9 @@ from flowhub import flow, task
 
 @task(image="python:3.11-slim", cpu="500m", memory="512Mi")
 def count_words(args):
-    """Counts the words of a text, longest first where two are equally frequent."""
+    """Counts how often each word comes in the text."""
     words = args["text"].lower().split()
-    counts = {word: words.count(word) for word in sorted(set(words), key=lambda word: (-len(word), word))}
+    counts = {word: words.count(word) for word in sorted(set(words))}
     print(f"{len(words)} words, {len(counts)} different ones")
     return {**args, "words": len(words), "counts": counts}
 

@@ -21,7 +21,7 @@ def record_talk(args):
 
     env = args["env"]
     parts = []
-    for turn in range(args["turns"]):
+    for turn in range(args["turn_count"]):
         low = turn % 2 == 0
         parts += [make_voice(pitch=105 if low else 210, tract=1.0 if low else 1.18, seconds=3), numpy.zeros(RATE // 2)]
     with tempfile.TemporaryDirectory() as folder:
@@ -89,24 +89,27 @@ def report(args):
 def make_voice(pitch, tract, seconds):
     """Samples between -1 and 1 of a voice at ``pitch`` Hz; ``tract`` above 1 is a shorter mouth."""
     import numpy
-    from scipy.signal import lfilter
 
     size = seconds * RATE
     time = numpy.arange(size) / RATE
     melody = pitch * (1 + 0.04 * numpy.sin(2 * numpy.pi * 0.7 * time) + 0.02 * numpy.sin(2 * numpy.pi * 5 * time))
-    sound = numpy.diff(numpy.floor(numpy.cumsum(melody) / RATE), prepend=0.0)
-    sound += 0.01 * numpy.random.default_rng(int(pitch)).standard_normal(size)
-    for resonance in (730, 1090, 2440):
-        radius, angle = numpy.exp(-numpy.pi * 90 / RATE), 2 * numpy.pi * resonance * tract / RATE
-        sound = lfilter([1 - radius], [1, -2 * radius * numpy.cos(angle), radius**2], sound)
-    return sound / numpy.abs(sound).max() * (0.55 + 0.45 * numpy.sin(2 * numpy.pi * 1.7 * time) ** 2)
+    pulses = numpy.diff(numpy.floor(numpy.cumsum(melody) / RATE), prepend=0.0)
+    pulses += 0.01 * numpy.random.default_rng(int(pitch)).standard_normal(size)
+    hertz = numpy.fft.rfftfreq(size, 1 / RATE)
+    mouth = numpy.ones(len(hertz), dtype=complex)
+    for resonance, width in ((730, 90), (1090, 110), (2440, 170)):
+        centre = resonance * tract
+        mouth *= centre**2 / (centre**2 - hertz**2 + 1j * width * hertz)
+    sound = numpy.fft.irfft(numpy.fft.rfft(pulses) * mouth, size)
+    syllables = 0.2 + 0.8 * numpy.sin(2 * numpy.pi * 1.9 * time) ** 2
+    return sound / numpy.abs(sound).max() * syllables
 
 
 @flow(
     name="voice-report",
     description="Who speaks when? A recording, a template that tells the voices apart on a GPU node, and a plot.",
     namespace="airflow",
-    params={"turns": 4},
+    params={"turn_count": 4},
     env={
         "default": {"WORKSPACE": "./tmp"},
         "airflow": {"BUCKET": "my-bucket", "REGION_NAME": "ap-northeast-2", "ENDPOINT": "https://minio.example.com"},
