@@ -104,8 +104,8 @@ def report(args):
     weakest = min(anova, key=lambda name: anova[name]["F"])
     explained = sum(args["explained_variance"])
     findings = [
-        f"**{best.capitalize()}** tells the species apart best: F = {anova[best]['F']:,.0f}, eta² = {anova[best]['eta²']:.0%}.",
-        f"**{weakest.capitalize()}** does so least: F = {anova[weakest]['F']:,.0f}, eta² = {anova[weakest]['eta²']:.0%}.",
+        f"**{best.capitalize()}** tells the species apart best: {in_words(anova[best])}.",
+        f"**{weakest.capitalize()}** does so least: {in_words(anova[weakest])}.",
         f"Two components hold **{explained:.0%}** of what the four measures say.",
     ]
     show("findings", "\n".join(f"- {line}" for line in findings))
@@ -116,6 +116,11 @@ def report(args):
     figure.savefig(picture, format="png", bbox_inches="tight")
     plot_url = get_storage(env).write(f"{env['project']}/{env['run_id']}/iris.png", picture.getvalue())
     return {"iris_url": args["iris_url"], "plot_url": plot_url, "best_measure": best, "findings": findings}
+
+
+def in_words(row):
+    """One line of the analysis of variance."""
+    return f"F = {row['F']:,.0f}, eta² = {row['eta²']:.0%}"
 
 
 def draw(args, species):

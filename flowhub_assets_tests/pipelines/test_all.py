@@ -1,0 +1,72 @@
+"""What holds for every shipped pipeline: a newcomer reads them first."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowhub_assets
+import flowhub_assets.pipelines
+from flowhub_assets.from_python.loading import find_files, load_file
+
+ROOT = Path(flowhub_assets.pipelines.__path__[0])
+FOLDERS = sorted(path.parent for path in ROOT.glob("*/workflow.py"))
+EVERY = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+def test_there_are_pipelines_and_each_is_found() -> None:
+    assert {"quick_start", "iris_report", "failing", "voice_report"} <= {folder.name for folder in FOLDERS}
+    assert [Path(file).parent for file in find_files(str(ROOT))] == FOLDERS
+
+
+@EVERY
+def test_it_imports_public_names_and_the_standard_library_only(folder: Path) -> None:
+    tree = ast.parse((folder / "workflow.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            assert node.module == "flowhub" or str(node.module).partition(".")[0] in sys.stdlib_module_names
+        elif isinstance(node, ast.Import):
+            assert {name.name.partition(".")[0] for name in node.names} <= sys.stdlib_module_names
+    inner = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not [module for module in inner if str(module).startswith("flowhub_assets")]
+
+
+@EVERY
+def test_importing_it_needs_no_library_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from flowhub_assets.from_python.loading import load_file\n"
+        f"load_file({str(folder / 'workflow.py')!r})\n"
+        "print(sorted({'numpy', 'scipy', 'sklearn', 'matplotlib', 'dagster', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
+@EVERY
+def test_it_says_what_it_is(folder: Path) -> None:
+    (runnable,) = load_file(str(folder / "workflow.py"))
+    pipeline = runnable.pipeline
+    assert pipeline.name.replace("-", "_") == folder.name
+    assert pipeline.description
+    assert pipeline.owners
+    assert {"default"} <= set(pipeline.profiles)
+    assert all(task.description for task in pipeline.tasks)
+    assert all(task.placement.cpu and task.placement.memory for task in pipeline.tasks)
+
+
+@EVERY
+def test_its_readme_says_how_to_run_it_and_what_to_see(folder: Path) -> None:
+    text = (folder / "README.md").read_text("utf-8")
+    (runnable,) = load_file(str(folder / "workflow.py"))
+    assert 15 <= len(text.splitlines()) <= 40
+    assert text.startswith(f"# {runnable.pipeline.name}\n")
+    assert "python workflow.py --env default" in text
+    assert "## What to see in the UI" in text
+    assert all(f"`{task.name}`" in text for task in runnable.pipeline.tasks)
