@@ -1,0 +1,31 @@
+"""``flowhub``: one command, one file of this folder for each verb."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowhub_assets.cli.demo import demo
+from flowhub_assets.errors import FlowhubError
+
+
+@click.group()
+def flowhub() -> None:
+    """Pipelines written once, run on a laptop, in Dagster, on Kubernetes."""
+
+
+flowhub.add_command(demo)
+
+
+def main() -> None:
+    """The console script ``flowhub``: an error of ours is told in its own words, exit code 1."""
+    try:
+        flowhub()
+    except FlowhubError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -50,13 +50,13 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 
 
 def value_metadata(value: Mapping[str, Any], shown: Iterable[Shown]) -> dict[str, Any]:
-    """What a step made: a preview of its value, its size, and all that the task showed."""
+    """What a step made: all that the task showed, a preview of its value, and its size."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     preview = text if len(text) <= PREVIEW_CHARACTERS else f"{text[:PREVIEW_CHARACTERS]}\n… {len(text)} characters"
     return {
+        **{one.name: _shown_value(one) for one in shown},
         "preview": MetadataValue.md(_fenced(preview, "json")),
         "size (bytes)": len(json.dumps(value, ensure_ascii=False).encode()),
-        **{one.name: _shown_value(one) for one in shown},
     }
 
 

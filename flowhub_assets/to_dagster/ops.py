@@ -1,6 +1,7 @@
 """A task → the op that runs it."""
 
 # No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from flowhub_assets.errors import FlowhubError
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Task
 from flowhub_assets.names import dagster_name, op_name
 from flowhub_assets.runtime.child import run_in_child
+from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env, step_inputs
 from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.metadata import value_metadata
@@ -95,7 +97,8 @@ def _run(
         inputs = step_inputs(task, outputs, flow_input)
 
         def call() -> StepResult:
-            return run_step(task, runnable.bodies[task.name], inputs, env)
+            with importable(os.path.dirname(runnable.pipeline.source.file)):
+                return run_step(task, runnable.bodies[task.name], inputs, env)
 
         # Only a process of its own can be stopped in the middle of a call into C.
         return run_in_child(call, timeout=task.timeout) if task.timeout else call()

@@ -58,9 +58,9 @@ class CodeLocation:
     resources: Mapping[str, Any]
     executor: ExecutorDefinition
 
-    def repository(self, name: str = "flowhub_assets") -> RepositoryDefinition:
-        """The Dagster repository of these files."""
-        return RepositoryDefinition(name, repository_data=LazyRepositoryData(self))
+    def repository(self) -> RepositoryDefinition:
+        """The Dagster repository of these files, named as that of a Definitions object is: the UI hides the name."""
+        return RepositoryDefinition("__repository__", repository_data=LazyRepositoryData(self))
 
     def files(self) -> list[tuple[Path, Path]]:
         """Each file of pipelines with the folder it was found in, once."""

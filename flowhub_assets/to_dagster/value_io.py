@@ -10,6 +10,7 @@ from dagster import (
     InputContext,
     IOManager,
     IOManagerDefinition,
+    MetadataValue,
     OutputContext,
     build_output_context,
 )
@@ -24,6 +25,9 @@ from flowhub_assets.to_dagster.failures import as_failure
 
 #: The run id that Dagster gives an upstream asset which is no part of the run: that of a context built without one.
 _NO_RUN = build_output_context().run_id
+
+#: The metadata entry that says where a value is.
+SAVED_AS = "saved as"
 
 
 def values_key(pipeline: Pipeline) -> str:
@@ -64,7 +68,7 @@ class ValueIO(IOManager):
             url = self._values().save(context.run_id, task, obj)
         except FlowhubError as error:
             raise as_failure(error) from None
-        context.add_output_metadata({"saved as": url})
+        context.add_output_metadata({SAVED_AS: _link(url)})
 
     @override
     def load_input(self, context: InputContext) -> dict[str, Any]:
@@ -97,3 +101,8 @@ def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
             remedy=f"Materialise {asset} first, in the same profile.",
         )
     )
+
+
+def _link(url: str) -> MetadataValue[Any]:
+    # Dagster shows a path with a button to copy it; a browser opens neither file:// nor s3:// from a page.
+    return MetadataValue.path(url.removeprefix("file://"))
