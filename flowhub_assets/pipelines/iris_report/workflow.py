@@ -140,7 +140,9 @@ def draw(args, species):
     shares = args["explained_variance"]
     for kind, colour in COLOURS.items():
         own = points[[name == kind for name in species]]
-        flowers.scatter(*own.T, s=34, color=colour, alpha=0.75, edgecolor="white", linewidth=0.6, zorder=3)
+        flowers.scatter(
+            own[:, 0], own[:, 1], s=34, color=colour, alpha=0.75, edgecolor="white", linewidth=0.6, zorder=3
+        )
         middle = own.mean(axis=0)
         flowers.annotate(
             kind, (middle[0], own[:, 1].max() + 0.25), color=colour, ha="center", fontsize=12, weight="bold"
