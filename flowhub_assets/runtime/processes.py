@@ -158,8 +158,10 @@ class Workers:
         self._waiting.append(attempt)
 
     def _stop(self) -> None:
-        stop_all([attempt.child for attempt in self._running if attempt.child is not None])
-        self._run.save()
+        try:
+            stop_all([attempt.child for attempt in self._running if attempt.child is not None])
+        finally:
+            self._run.save()
 
 
 def _tell_line(run: _Run, task: str, stream: int, line: str) -> None:

@@ -1,0 +1,219 @@
+"""The command line of a workflow script: ``python workflow.py --env default --input data.json``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType, ModuleType
+from typing import NoReturn
+
+from flowhub_assets.errors import DefinitionError, FlowhubError, InputError
+from flowhub_assets.from_python import arguments as script_arguments
+from flowhub_assets.from_python import summary
+from flowhub_assets.from_python.exporting import export
+from flowhub_assets.from_python.flow import Flow
+from flowhub_assets.from_python.loading import flows_in, load_module
+from flowhub_assets.from_python.progress import PlainLines, progress_for
+from flowhub_assets.from_python.script_input import (
+    choose_task_inputs,
+    read_flow_input,
+    read_task_inputs,
+    saved_flow_input,
+)
+from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.runtime.local import new_run_id, run_pipeline
+from flowhub_assets.runtime.profiles import choose_profile
+from flowhub_assets.runtime.run_log import RunLog, read_run_log
+from flowhub_assets.runtime.step import Runnable
+
+#: Exit codes, as shells know them: a run that failed; wrong arguments, input or workflow; a signal.
+FAILED, WRONG, SIGNALLED = 1, 2, 128
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: stops what Ctrl-C stops."""
+
+
+def start(path: str) -> NoReturn:
+    """Loads the workflow file at ``path``, runs its command line (sys.argv) and ends the process."""
+    raise SystemExit(_exit_code(path, sys.argv[1:]))
+
+
+def main(argv: Sequence[str], module: ModuleType) -> int:
+    """Does what the arguments ``argv`` ask of the flow in ``module``; returns the exit code.
+
+    0: it succeeded; 1: a task failed. Raises InputError, ProfileError and DefinitionError for what is wrong
+    before anything runs, ValueMissing for a --task whose upstream outputs are not saved.
+    """
+    arguments = script_arguments.script_arguments(argv)
+    runnable = _choose_flow(module, arguments.flow).runnable
+    profile = choose_profile(runnable.pipeline, arguments.env)
+    if arguments.export:
+        return export(runnable, arguments.env, arguments.export, arguments.output)
+    if arguments.output and os.path.isdir(arguments.output):
+        raise InputError(
+            "--output names a folder", where=arguments.output, effect="Nothing was run.", remedy="Name a file in it."
+        )
+    job_input, log_path = _job_files(arguments)
+    if arguments.task:
+        return _run_task(runnable, arguments, profile, job_input, read_run_log(log_path))
+    return _run_flow(runnable, arguments, profile, job_input, read_run_log(log_path))
+
+
+def _exit_code(path: str, argv: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        script_arguments.begin(path, argv)
+        code = main(argv, load_module(path))
+        sys.stdout.flush()
+        return code
+    except script_arguments.ScriptEnds as end:
+        return end.code
+    except FlowhubError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except _Terminated:
+        return SIGNALLED + signal.SIGTERM
+    except KeyboardInterrupt:
+        return SIGNALLED + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nobody is left to tell, and Python would try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return SIGNALLED + signal.SIGPIPE
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _choose_flow(module: ModuleType, name: str | None) -> Flow:
+    flows = {flow.name: flow for flow in flows_in(module)}
+    names = listed(map(repr, flows))
+    file = getattr(module, "__file__", "") or module.__name__
+    if not flows:
+        raise DefinitionError(
+            "this file holds no flow", where=file, remedy="Put @flow above the function that calls the tasks."
+        )
+    if name is None and len(flows) > 1:
+        raise InputError(
+            f"this file holds {len(flows)} flows: {names}",
+            where=file,
+            effect="Nothing was run.",
+            remedy=f"Say which: --flow {next(iter(flows))}.",
+        )
+    if name is not None and name not in flows:
+        near = did_you_mean(name, flows)
+        raise InputError(
+            f"there is no flow {name!r}" + (f": {near}" if near else ""),
+            where=file,
+            effect="Nothing was run.",
+            remedy=f"Flows of this file: {names}.",
+        )
+    return next(iter(flows.values())) if name is None else flows[name]
+
+
+def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
+    """The job's input.json, if there is one, and the path of the run log."""
+    if arguments.job is None:
+        return None, arguments.run_log or "run.json"
+    try:
+        if not os.path.isdir(arguments.job):
+            os.makedirs(arguments.job)
+            print(f"flowhub: made the job's folder {arguments.job}", file=sys.stderr)
+    except OSError as error:
+        raise InputError(
+            f"the job's folder cannot be made: {error.strerror}",
+            where=arguments.job,
+            effect="Nothing was run.",
+            remedy="Give --job a folder that can be written to.",
+        ) from None
+    job_input = os.path.join(arguments.job, "input.json")
+    return (
+        job_input if os.path.exists(job_input) else None,
+        arguments.run_log or os.path.join(arguments.job, "run.json"),
+    )
+
+
+def _run_flow(
+    runnable: Runnable, arguments: argparse.Namespace, profile: dict[str, object], job_input: str | None, log: RunLog
+) -> int:
+    pipeline = runnable.pipeline
+    source = arguments.input or job_input
+    flow_input = read_flow_input(source) if source else {}
+    finished = {}
+    if arguments.resume:
+        finished = {name: value for name, value in log.outputs().items() if name in summary.task_names(pipeline)}
+        if not log.entries:
+            raise InputError(
+                "there is no run to go on with: the run log is not there or empty",
+                where=log.path,
+                effect="Nothing was run.",
+                remedy="Leave --resume out, or name the log with --run-log or --job.",
+            )
+        flow_input = flow_input if source else saved_flow_input(pipeline, log) or {}
+    else:
+        log = RunLog(log.path)
+    run_id = arguments.id or new_run_id()
+    print(f"flowhub: {pipeline.name}, run {run_id}, profile {arguments.env}", file=sys.stderr)
+    progress = progress_for(pipeline, finished)
+    try:
+        outcome = run_pipeline(
+            runnable,
+            flow_input,
+            profile=profile,
+            run_id=run_id,
+            finished=finished,
+            on_event=progress.on_event,
+            run_log=log,
+        )
+    finally:
+        progress.close()
+    return _finish(runnable, arguments, outcome, log)
+
+
+def _run_task(
+    runnable: Runnable, arguments: argparse.Namespace, profile: dict[str, object], job_input: str | None, log: RunLog
+) -> int:
+    pipeline = runnable.pipeline
+    names = summary.task_names(pipeline)
+    if arguments.task not in names:
+        near = did_you_mean(arguments.task, names)
+        raise InputError(
+            f"flow {pipeline.name!r} has no task {arguments.task!r}" + (f": {near}" if near else ""),
+            where=pipeline.source,
+            effect="Nothing was run.",
+            remedy=f"Its tasks: {listed(names)}.",
+        )
+    if arguments.resume:
+        raise InputError(
+            "--resume and --task exclude each other",
+            effect="Nothing was run.",
+            remedy="--task runs that task whatever the run log says; --resume goes on with the whole flow.",
+        )
+    task = pipeline.task(arguments.task)
+    if arguments.input:
+        inputs, source = read_task_inputs(arguments.input, task), arguments.input
+    else:
+        inputs, source = choose_task_inputs(task, pipeline, log, read_flow_input(job_input) if job_input else {})
+    print(f"flowhub: {pipeline.name}, task {task.name} on {source}", file=sys.stderr)
+    outcome = run_pipeline(
+        runnable,
+        profile=profile,
+        run_id=arguments.id,
+        only=task.name,
+        inputs=inputs,
+        in_process=True,
+        on_event=PlainLines().on_event,
+        run_log=log,
+    )
+    return _finish(runnable, arguments, outcome, log)
+
+
+def _finish(runnable: Runnable, arguments: argparse.Namespace, outcome: summary.Outcome, log: RunLog) -> int:
+    if outcome.ok and arguments.output:
+        summary.write_output(arguments.output, outcome)
+    print(summary.told(runnable.pipeline, arguments, outcome, log), file=sys.stderr)
+    return 0 if outcome.ok else FAILED
