@@ -5,6 +5,7 @@ Raises what obstore raises; ``s3_errors.storage_error`` turns it into one of our
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +25,7 @@ _REQUEST_SECONDS = 900
 
 @dataclass(frozen=True)
 class S3Limits:
-    """How long to go on: ``retries`` after a failed request, ``timeout`` seconds without a byte, back-off in seconds."""
+    """How long to go on: ``retries`` of a failed request, ``timeout`` seconds without a byte; back-off in seconds."""
 
     retries: int = 6
     timeout: float = 60.0
@@ -82,24 +83,29 @@ class ObstoreClient:
         self._store = _store(config, limits)
 
     def put(self, key: str, data: bytes, digest: str) -> str:
+        """Stores a small object; returns its ETag."""
         answer = self._store.put(key, data, attributes=_attributes(digest), use_multipart=False)
         return bare_etag(answer["e_tag"])
 
     def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
+        """Stores what ``file`` reads in parts; returns the ETag."""
         answer = self._store.put(
             key, file, attributes=_attributes(digest), use_multipart=True, chunk_size=part_size, max_concurrency=threads
         )
         return bare_etag(answer["e_tag"])
 
     def get(self, key: str) -> S3Answer:
+        """Asks for an object; its content travels when ``body`` is called."""
         answer = self._store.get(key)
-        digest = cast("dict[str, str]", answer.attributes).get(DIGEST_NAME, "")
+        digest = answer.attributes.get(DIGEST_NAME, "")
         return S3Answer(answer.meta["size"], bare_etag(answer.meta["e_tag"]), digest, lambda: answer.bytes().to_bytes())
 
     def size(self, key: str) -> int:
+        """The object's size in bytes."""
         return self._store.head(key)["size"]
 
     def list(self, prefix: str, pages: int = 0) -> Iterator[tuple[str, int]]:
+        """(key, size) of the objects whose key begins with ``prefix``."""
         # obstore lists whole segments only; the rest of the prefix is compared here.
         folder = prefix.rpartition("/")[0]
         for number, page in enumerate(self._store.list(folder or None, chunk_size=1000), 1):
@@ -110,12 +116,29 @@ class ObstoreClient:
                 return
 
     def delete(self, key: str) -> None:
+        """Removes an object."""
         self._store.delete(key)
 
     def sign(self, key: str, seconds: int) -> str:
+        """A URL that gets the object for ``seconds`` seconds."""
         import obstore
 
         return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
+
+
+# The process in which obstore's threads live. They do not live on in a child that is forked from it.
+_obstore_process: int | None = None
+
+
+def new_client(config: S3Config, limits: S3Limits) -> S3Client:
+    """A client for this process: obstore's, or boto3's in a child whose parent had used obstore before the fork."""
+    global _obstore_process
+    if _obstore_process not in (None, os.getpid()):
+        from flowhub_assets.resources.s3_boto import BotoClient
+
+        return BotoClient(config, limits)
+    _obstore_process = os.getpid()
+    return ObstoreClient(config, limits)
 
 
 def _store(config: S3Config, limits: S3Limits) -> S3Store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 from flowhub_assets.errors import ProfileError
@@ -48,7 +48,7 @@ def s3_config(env: Mapping[str, Any]) -> S3Config:
 
 
 def _text(env: Mapping[str, Any], name: str) -> str:
-    value: Optional[object] = env.get(name)
+    value: object | None = env.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -88,9 +88,10 @@ def _endpoint(endpoint: str) -> str:
             "ENDPOINT holds a user name or password", remedy="Put them into ACCESS_KEY and SECRET_KEY instead."
         )
     if parts.scheme not in ("http", "https") or not host:
+        host = endpoint.rpartition("/")[2] or "minio.example.com"
         raise ProfileError(
             f"ENDPOINT {endpoint!r} is no http or https address",
-            remedy=f"Write it with its scheme, for example 'https://{endpoint.rpartition('/')[2] or 'minio.example.com'}'.",
+            remedy=f"Write it with its scheme, for example 'https://{host}'.",
         )
     if not port_is_legal or parts.query or parts.fragment:
         raise ProfileError(

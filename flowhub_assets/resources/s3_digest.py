@@ -76,6 +76,7 @@ class HashedReader:
         self._hashes: list[Future[bytes]] = []
 
     def read(self, size: int = -1) -> bytes:
+        """The next part."""
         data = self._file.read(size)
         if data:
             self._hashes.append(self._pool.submit(_md5, data))
@@ -83,9 +84,11 @@ class HashedReader:
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """As a file's; uploaders ask for the size with it."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """As a file's."""
         return self._file.tell()
 
     def etag(self) -> str:

@@ -14,7 +14,7 @@ _CODE = re.compile(r"<Code>\s*([A-Za-z0-9]+)\s*</Code>")
 _STATUS = re.compile(r"(?:non-2xx status code: |status: )(\d{3})")
 
 _REFUSED = {
-    "AccessDenied": "Give these credentials the right to it (s3:GetObject, s3:PutObject, s3:ListBucket, s3:DeleteObject).",
+    "AccessDenied": "Give these credentials the right to it: s3:GetObject, PutObject, ListBucket, DeleteObject.",
     "AccountProblem": "Ask the owner of the account.",
     "AllAccessDisabled": "Ask the owner of the bucket.",
     "ExpiredToken": "The session has ended; log in again.",
@@ -39,17 +39,15 @@ def storage_error(error: Exception, doing: str, storage: str) -> Exception:
 
     ``storage`` is ``s3://bucket``. What does not come from the client is given back as it is.
     """
+    if type(error).__module__.startswith(("botocore", "boto3")):
+        return _boto_error(error, doing, storage)
     text = str(error)
     missing = isinstance(error, FileNotFoundError) and text.startswith("Object at location")
     if not missing and not type(error).__module__.startswith("obstore"):
         return error
     code, status = _CODE.search(text), _STATUS.search(text)
     if any(mark in text for mark in _NO_CREDENTIALS):
-        return AccessRefused(
-            f"cannot {doing}: no credentials for S3 were found",
-            where=storage,
-            remedy="Give the profile ACCESS_KEY and SECRET_KEY, or the environment its credentials.",
-        )
+        return _no_credentials(doing, storage)
     if "invalid list response" in text or "invalid XML" in text or "invalid multipart response" in text:
         return StorageError(
             f"cannot {doing}: what answers does not speak S3", where=storage, remedy="Check ENDPOINT of the profile."
@@ -58,6 +56,24 @@ def storage_error(error: Exception, doing: str, storage: str) -> Exception:
     refused = kind in ("PermissionDeniedError", "UnauthenticatedError")
     guess = 404 if missing else 403 if refused else 0
     return response_error(int(status.group(1)) if status else guess, code.group(1) if code else "", doing, storage)
+
+
+def _boto_error(error: Exception, doing: str, storage: str) -> StorageError:
+    if "Credentials" in type(error).__name__:
+        return _no_credentials(doing, storage)
+    answer = getattr(error, "response", {})
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    # Where an answer has no body, as to HEAD, boto3 takes the status for the code.
+    code = str(answer.get("Error", {}).get("Code", ""))
+    return response_error(status, "" if code.isdigit() else code, doing, storage)
+
+
+def _no_credentials(doing: str, storage: str) -> AccessRefused:
+    return AccessRefused(
+        f"cannot {doing}: no credentials for S3 were found",
+        where=storage,
+        remedy="Give the profile ACCESS_KEY and SECRET_KEY, or the environment its credentials.",
+    )
 
 
 def response_error(status: int, code: str, doing: str, storage: str) -> StorageError:

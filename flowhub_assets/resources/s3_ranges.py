@@ -112,9 +112,10 @@ class _BrokenOff(Exception):
 
 def _received(wanted: RangedObject, at: int, end: int, buffer: memoryview) -> Iterator[int]:
     """Yields how many bytes of ``buffer`` were filled, until the range ends or is not wanted any more."""
-    request = urllib.request.Request(wanted.sign(), headers={"Range": f"bytes={at}-{end - 1}"})
+    # The address is the profile's ENDPOINT, which is http or https.
+    request = urllib.request.Request(wanted.sign(), headers={"Range": f"bytes={at}-{end - 1}"})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=wanted.limits.timeout) as answer:
+        with urllib.request.urlopen(request, timeout=wanted.limits.timeout) as answer:  # noqa: S310
             _check_same(wanted, answer.headers, f"bytes {at}-{end - 1}/{wanted.size}")
             while at < end and not wanted.stopped.is_set():
                 count = answer.readinto(buffer[: min(end - at, len(buffer))])

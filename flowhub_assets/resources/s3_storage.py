@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 from flowhub_assets.errors import ObjectMissing, StorageError
-from flowhub_assets.resources.s3_client import ObstoreClient, S3Client, S3Limits
+from flowhub_assets.resources.s3_client import S3Client, S3Limits, new_client
 from flowhub_assets.resources.s3_config import S3Config, s3_config
 from flowhub_assets.resources.s3_errors import storage_error
 from flowhub_assets.resources.s3_transfer import S3Transfer
 from flowhub_assets.runtime.folder_storage import check_mode, files_below, local_file
 from flowhub_assets.runtime.part_file import full_disk_errors, part_file
 from flowhub_assets.runtime.storage import Keys, PathLike, Paths, Urls
-from flowhub_assets.runtime.storage_keys import checked_key, default_key, near, s3_key, s3_url
+from flowhub_assets.runtime.storage_keys import check_prefix, checked_key, default_key, near, s3_key, s3_url
 from flowhub_assets.runtime.transfer_progress import transfer_progress
 
 #: How many small objects travel at once.
@@ -30,16 +30,18 @@ Item = TypeVar("Item")
 
 
 class S3Storage:
-    """Keys of one bucket. ``limits`` bounds retries and time-outs."""
+    """Keys of one bucket. ``limits`` bounds retries and time-outs. May be used by many threads and forked children.
+
+    URLs are ``s3://bucket/key``; a URL of another bucket raises OutsideStorage.
+    """
 
     def __init__(self, config: S3Config, env: Mapping[str, Any] | None = None, limits: S3Limits | None = None) -> None:
         self.name = f"s3://{config.bucket}"
         self._bucket = config.bucket
         self._env = {name: (env or {}).get(name) for name in ("project", "run_id", "task")}
-        limits = limits or S3Limits()
-        with self._told("open the bucket"):
-            self._client: S3Client = ObstoreClient(config, limits)
-        self._transfer = S3Transfer(self._client, self.name, limits)
+        self._config = config
+        self._limits = limits or S3Limits()
+        self._transfers: dict[int, S3Transfer] = {}
 
     @classmethod
     def from_env(cls, env: Mapping[str, Any], limits: S3Limits | None = None) -> S3Storage:
@@ -74,6 +76,7 @@ class S3Storage:
 
     def download_folder(self, prefix: str, folder: PathLike) -> Paths:
         """Gets every object below ``prefix`` into ``folder``, many at once; returns the local paths."""
+        check_prefix(prefix, self.name)
         inside = prefix.rstrip("/") + "/" if prefix else ""
         with self._told(f"list {prefix!r}"):
             found = sorted(self._client.list(inside))
@@ -97,13 +100,14 @@ class S3Storage:
 
     def list(self, prefix: str = "") -> Keys:
         """The keys that begin with ``prefix``, sorted."""
+        check_prefix(prefix, self.name)
         with self._told(f"list {prefix!r}"):
             return sorted(key for key, _ in self._client.list(prefix))
 
     def delete(self, url: str) -> None:
         """Removes the object; one that is not there is no error, as in S3."""
         key = self._key(url)
-        with self._told(f"delete {key!r}"), contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(ObjectMissing), self._told(f"delete {key!r}"):
             self._client.delete(key)
 
     @contextlib.contextmanager
@@ -153,6 +157,23 @@ class S3Storage:
         """``s3://bucket/key``."""
         return s3_url(self._bucket, self._key(key))
 
+    @property
+    def _transfer(self) -> S3Transfer:
+        """The transfer of this process: a storage that is taken along into a forked child needs a client of its own."""
+        process = os.getpid()
+        if process not in self._transfers:
+            with self._told("open the bucket"):
+                client = new_client(self._config, self._limits)
+            self._transfers[process] = S3Transfer(client, self.name, self._limits)
+        return self._transfers[process]
+
+    @property
+    def _client(self) -> S3Client:
+        return self._transfer.client
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_transfers": {}}
+
     def _key(self, url: str) -> str:
         return s3_key(url, self._bucket)
 
@@ -182,7 +203,7 @@ class S3Storage:
         """Turns what the client raises into one error of ours; with ``key``, a missing object names its neighbours."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what is not the client's is raised as it is
             told = storage_error(error, doing, self.name)
             if key and isinstance(told, ObjectMissing) and not told.remedy:
                 told.remedy = self._near(key)

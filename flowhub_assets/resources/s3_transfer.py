@@ -34,7 +34,7 @@ class S3Transfer:
     """Moves objects of one bucket; ``storage`` is its name, for messages."""
 
     def __init__(self, client: S3Client, storage: str, limits: S3Limits) -> None:
-        self._client = client
+        self.client = client
         self._storage = storage
         self._limits = limits
         # None until the server has shown what its ETags are.
@@ -44,8 +44,8 @@ class S3Transfer:
         """Stores a small object and makes sure that the server has it as it is."""
         digest, md5 = digest_of_bytes(data), md5_of_bytes(data)
         for _ in range(_ARRIVALS):
-            etag = self._client.put(key, data, digest)
-            if self._arrived(key, etag, md5, len(data), lambda: self._client.get(key).body() == data):
+            etag = self.client.put(key, data, digest)
+            if self._arrived(key, etag, md5, len(data), lambda: self.client.get(key).body() == data):
                 return
         raise self._corrupted(key)
 
@@ -72,7 +72,7 @@ class S3Transfer:
 
     def get_bytes(self, key: str) -> bytes:
         """The content of an object, compared with its digest."""
-        return self._checked_body(key, self._client.get(key))
+        return self._checked_body(key, self.client.get(key))
 
     def get_file(self, key: str, answer: S3Answer, path: str, advance: Callable[[int], None]) -> None:
         """Writes the object of ``answer`` to ``path``, compared with its digest."""
@@ -96,10 +96,10 @@ class S3Transfer:
             digest = digest_of_file(path, size, _HASH_THREADS)
         for _ in range(_ARRIVALS):
             with file_errors(path, "read"):
-                file = open(path, "rb")
+                file = open(path, "rb")  # noqa: SIM115 - it is closed below; only opening it may fail as a file
             with file, ThreadPoolExecutor(_HASH_THREADS, thread_name_prefix="s3-md5") as pool:
                 reader = HashedReader(file, pool, advance)
-                etag = self._client.put_parts(key, cast("IO[bytes]", reader), part_size, _PUT_THREADS, digest)
+                etag = self.client.put_parts(key, cast("IO[bytes]", reader), part_size, _PUT_THREADS, digest)
                 md5 = reader.etag()
             if self._arrived(key, etag, md5, size, lambda: self._stored_digest(key) == digest):
                 return
@@ -131,7 +131,7 @@ class S3Transfer:
                 ):
                     return data
             earlier = data
-            answer = self._client.get(key)
+            answer = self.client.get(key)
         raise self._corrupted(key)
 
     def _arrived(self, key: str, etag: str, md5: str, size: int, read_back: Callable[[], bool]) -> bool:
@@ -143,18 +143,18 @@ class S3Transfer:
         if etag == md5:
             return True
         if self._etags_are_md5 is False or not is_md5_form(etag):
-            return self._client.size(key) == size
+            return self.client.size(key) == size
         if read_back():
             self._etags_are_md5 = False
             return True
         return False
 
     def _stored_digest(self, key: str) -> str:
-        return get_ranges(self._ranged(key, self._client.get(key), lambda count: None), None, False)[0]
+        return get_ranges(self._ranged(key, self.client.get(key), lambda _: None), None, False)[0]
 
     def _ranged(self, key: str, answer: S3Answer, advance: Callable[[int], None]) -> RangedObject:
         return RangedObject(
-            sign=lambda: self._client.sign(key, _SIGNED_SECONDS),
+            sign=lambda: self.client.sign(key, _SIGNED_SECONDS),
             size=answer.size,
             etag=answer.etag,
             what=f"download {key!r}",

@@ -13,6 +13,7 @@ from flowhub_assets.runtime.part_file import file_errors, full_disk_errors, part
 from flowhub_assets.runtime.storage import Keys, PathLike, Paths, Urls
 from flowhub_assets.runtime.storage_keys import (
     PART_PREFIX,
+    check_prefix,
     checked_key,
     default_key,
     file_path,
@@ -64,6 +65,7 @@ class FolderStorage:
 
     def download_folder(self, prefix: str, folder: PathLike) -> Paths:
         """Copies every object below ``prefix`` into ``folder``; returns the local paths."""
+        check_prefix(prefix, self.name)
         inside = prefix.rstrip("/") + "/" if prefix else ""
         keys = self.list(inside)
         if not keys:
@@ -76,6 +78,7 @@ class FolderStorage:
 
     def list(self, prefix: str = "") -> Keys:
         """The keys that begin with ``prefix``, sorted; unfinished files and links that lead out are left out."""
+        check_prefix(prefix, self.name)
         found = []
         for folder, folders, files in os.walk(os.path.join(self.name, os.path.dirname(prefix))):
             folders[:] = [one for one in folders if not one.startswith(PART_PREFIX)]
@@ -94,24 +97,24 @@ class FolderStorage:
 
     @contextlib.contextmanager
     def open(self, url: str, mode: str = "rb") -> Iterator[IO[Any]]:
-        """Opens for ``rb``, ``r``, ``wb`` or ``w`` (UTF-8); a write is seen whole when the block ends, or not at all."""
+        """Opens for ``rb``, ``r``, ``wb`` or ``w`` (UTF-8); a write is seen whole at the block's end or not at all."""
         check_mode(mode, self.name)
         encoding = None if "b" in mode else "utf-8"
         if mode[0] == "r":
             path = self._present(url)
             with file_errors(path, "read"):
-                file = open(path, mode, encoding=encoding)
+                file = open(path, mode, encoding=encoding)  # noqa: SIM115 - only opening it may fail as a file
             with file:
                 yield file
             return
         target = self._path(self._key(url))
         with part_file(target) as part:
             with file_errors(target, "write"):
-                file = open(part, mode, encoding=encoding)
+                file = open(part, mode, encoding=encoding)  # noqa: SIM115 - the user's block comes between
             with full_disk_errors(target), file:
                 yield file
 
-    def presign(self, url: str, expires: int = 3600) -> str:
+    def presign(self, url: str, expires: int = 3600) -> str:  # noqa: ARG002 - the same verb as S3's
         """The file URL: on this machine it needs no signature."""
         return file_url(self._path(self._key(url)))
 
@@ -131,13 +134,13 @@ class FolderStorage:
         """``file:///abs/path`` of a key."""
         return file_url(self._path(self._key(key)))
 
-    def _key(self, url: str) -> str:
+    def _key(self, url: object) -> str:
         """The key of a file URL, of an absolute path inside the workspace or of a bare key."""
-        path = file_path(url) if isinstance(url, str) else None
-        if isinstance(url, str) and os.path.isabs(url):
-            path = url
+        if not isinstance(url, str):
+            return checked_key(url, self.name)
+        path = url if os.path.isabs(url) else file_path(url)
         if path is None:
-            if isinstance(url, str) and scheme_of(url):
+            if scheme_of(url):
                 raise self._outside(url_without_query(url))
             return checked_key(url, self.name)
         for root in (self.name, os.path.realpath(self.name)):

@@ -51,7 +51,7 @@ class Storage(Protocol):
         """Removes the object; one that is not there is no error, as in S3."""
 
     def open(self, url: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
-        """A context manager for ``rb``, ``r``, ``wb`` or ``w`` (UTF-8); what is written is there whole or not at all."""
+        """A context manager for ``rb``, ``r``, ``wb`` or ``w`` (UTF-8); a write is there whole or not at all."""
 
     def presign(self, url: str, expires: int = 3600) -> str:
         """A URL that reads the object without credentials for ``expires`` seconds (a folder gives its file URL)."""

@@ -31,7 +31,7 @@ def scheme_of(url: str) -> str:
     return found.group(1).lower() if found else ""
 
 
-def checked_key(key: str, storage: str) -> str:
+def checked_key(key: object, storage: str) -> str:
     """``key`` itself, if a folder and S3/MinIO can both hold it under that name.
 
     Raises OutsideStorage for a key that would climb out (``..``, a leading ``/``) and StorageError for one that
@@ -64,6 +64,12 @@ def checked_key(key: str, storage: str) -> str:
     return key
 
 
+def check_prefix(prefix: str, storage: str) -> None:
+    """Raises as ``checked_key`` for a prefix of keys that climbs out; ``""`` is the whole storage."""
+    if prefix:
+        checked_key(prefix.removesuffix("/"), storage)
+
+
 def _check_text(key: str, storage: str) -> None:
     try:
         size = len(key.encode("utf-8"))
@@ -81,7 +87,7 @@ def _check_text(key: str, storage: str) -> None:
 
 
 def default_key(path: str, env: Mapping[str, Any]) -> str:
-    """``{project}/{run_id}/{task}/{file name}``, so that runs do not overwrite each other; absent parts are left out."""
+    """``{project}/{run_id}/{task}/{file name}`` without what is absent: runs do not overwrite each other."""
     place = [str(env[name]) for name in ("project", "run_id", "task") if env.get(name)]
     return "/".join([*place, os.path.basename(os.path.abspath(path))])
 
@@ -91,7 +97,7 @@ def s3_url(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def s3_key(url: str, bucket: str) -> str:
+def s3_key(url: object, bucket: str) -> str:
     """The key of ``s3://bucket/key`` or of a bare key; OutsideStorage for another bucket or scheme."""
     storage = f"s3://{bucket}"
     if not isinstance(url, str) or not scheme_of(url):

@@ -44,6 +44,7 @@ class TransferProgress:
                 self._show()
 
     def close(self) -> None:
+        """Ends the display."""
         with self._lock:
             if self._bar is not None:
                 self._bar.stop()
@@ -73,7 +74,7 @@ class TransferProgress:
                 text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True), transient=True
             )
             self._bar.start()
-        except Exception:  # another live display (a run's own) already owns the terminal
+        except Exception:  # noqa: BLE001 - another live display (a run's own) already owns the terminal
             self._bar = None
             return False
         self._bar_task = self._bar.add_task(self._label, total=self._total, completed=self._done)
