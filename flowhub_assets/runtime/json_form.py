@@ -129,9 +129,10 @@ class _Walk:
     def is_env(self, value: Any) -> bool:
         if not self.env or not isinstance(value, dict):
             return False
-        return value == self.env or all(
-            key in self.env and value.get(key) == self.env[key] for key in ("project", "run_id", "task")
-        )
+        # The three ids alone, or beside a task's own keys, are no profile.
+        ids = ("project", "run_id", "task")
+        marked = all(key in self.env and value.get(key) == self.env[key] for key in ids)
+        return value == self.env or (marked and any(key in self.env for key in value if key not in ids))
 
     def text(self, value: str, path: _Path) -> str:
         text = str.__str__(value)

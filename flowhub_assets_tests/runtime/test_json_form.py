@@ -181,6 +181,11 @@ def test_env_under_another_name_is_refused(value: dict[str, Any]) -> None:
     assert "s3cret" not in str(refused.value)
 
 
+def test_the_ids_of_a_run_may_be_returned_beside_a_tasks_own_keys() -> None:
+    for value in ({"project": "p", "run_id": "r", "task": "t"}, {"project": "p", "run_id": "r", "task": "t", "n": 1}):
+        assert to_json_form({"alert": value, **value}, "t", env=ENV) == {"alert": value, **value}
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[1]", b'"x"', b"\xff{}", b'{"a": NaN}', b'{"a": Infinity}', b"[" * 100_000, b'{"a": 1} x']
 )
