@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.where import caller
@@ -13,8 +12,7 @@ from flowhub_assets.ir.pipeline import Source
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(NamedTuple):
     """The parameters that take dicts, by name; the first ``required`` have no default; ``spread`` is for ``*args``."""
 
     names: tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 
 from flowhub_assets.errors import DefinitionError
@@ -20,6 +19,8 @@ from flowhub_assets.ir.placement import Volume
 from flowhub_assets.ir.triggers import Schedule
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from flowhub_assets.runtime.step import Runnable
 
 _ENV = "{'default': {'WORKSPACE': './tmp'}}"
@@ -151,7 +152,7 @@ def _schedule(value: object, timezone: Optional[str]) -> Optional[Schedule]:
     zone = "UTC" if timezone is None else timezone
     if isinstance(value, str):
         return Schedule(cron=value.strip(), timezone=zone)
-    if isinstance(value, timedelta):
+    if hasattr(value, "total_seconds"):
         return Schedule(interval=value.total_seconds(), timezone=zone)
     raise options.wrong("schedule", value, "a cron expression, '0 6 * * *', a preset, '@daily', or timedelta(hours=1)")
 

@@ -17,6 +17,7 @@ from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.step import Runnable
 
 _EFFECT = "none of its flows can be used"
+_UTF8 = "save it as UTF-8; other encodings would not survive the way into a pod"
 
 
 def load_module(path: str) -> ModuleType:
@@ -108,7 +109,7 @@ def _package_of_main(path: str) -> str:
 def _require_readable(path: str) -> None:
     try:
         with open(path, "rb") as file:
-            file.read(1)
+            code = file.read()
     except FileNotFoundError:
         raise DefinitionError("there is no such file", where=path, remedy="check the path") from None
     except IsADirectoryError:
@@ -116,27 +117,31 @@ def _require_readable(path: str) -> None:
     except OSError as error:
         what = f"this file cannot be read: {error.strerror}"
         raise DefinitionError(what, where=path, remedy="check its permissions: ls -l") from None
+    try:
+        code.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = code.count(b"\n", 0, error.start) + 1
+        raise DefinitionError("the file is not UTF-8", where=f"{path}:{line}", effect=_EFFECT, remedy=_UTF8) from None
 
 
 def _refuse(path: str, error: BaseException) -> NoReturn:
     """Raises the DefinitionError that tells ``error`` of the file's import to its author."""
-    what, remedy = _told(path, error)
+    what, remedy = _told(error)
     where = _line_of(error.__traceback__) or f"{path}:1"
     if isinstance(error, SyntaxError):
-        where = f"{error.filename or path}:{error.lineno or _undecodable_line(path) or 1}"
+        where = f"{error.filename or path}:{error.lineno or 1}"
     raise DefinitionError(what, where=where, effect=_EFFECT, remedy=remedy) from error
 
 
-def _told(path: str, error: BaseException) -> tuple[str, str]:
+def _told(error: BaseException) -> tuple[str, str]:
     kind, text = type(error).__name__, str(error)
     if isinstance(error, SyntaxError):
-        if _undecodable_line(path):
-            return "the file is not UTF-8", "save it as UTF-8"
         line = f": {error.text.strip()}" if error.text and error.text.strip() else ""
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         return f"{kind}: {error.msg}{line}", f"mend that line; this is Python {version}"
     if isinstance(error, ImportError):
-        return f"{kind}: {text}", _import_remedy(error)
+        # Behind "cannot import name" Python puts the package's own file in brackets: no place of the user's.
+        return f"{kind}: {text.partition(' (')[0]}", _import_remedy(error)
     if isinstance(error, SystemExit):
         remedy = "put it under if __name__ == '__main__':, or raise an error that says what is missing"
         return f"the file calls sys.exit({text}) when it is imported", remedy
@@ -152,17 +157,6 @@ def _line_of(traceback: Optional[TracebackType]) -> str:
             line = f"{file}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return line
-
-
-def _undecodable_line(path: str) -> int:
-    """The number of the first line that is not UTF-8; 0 if all are."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 0
 
 
 def _import_remedy(error: BaseException) -> str:

@@ -6,8 +6,7 @@ import functools
 import inspect
 import types
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Callable, Optional, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 
 from flowhub_assets.errors import DefinitionError, TracingError
 from flowhub_assets.from_python import options, placing
@@ -19,8 +18,11 @@ from flowhub_assets.from_python.where import caller, source_of_function, unwrapp
 from flowhub_assets.ir.pipeline import Retry, Task
 from flowhub_assets.ir.placement import Toleration, VolumeMount
 
+if TYPE_CHECKING:
+    from datetime import timedelta
+
 Function = Callable[..., Any]
-Seconds = Union[int, float, timedelta]
+Seconds = Union[int, float, "timedelta"]
 Amount = Union[str, int, float]
 
 

@@ -48,7 +48,7 @@ def fault(text: str) -> Optional[tuple[str, str]]:
                 f"has {part!r} as its {name}: {error}",
                 f"a {name} is {least}-{greatest}, '*', '*/5', '1,15' or '1-5'",
             )
-    return _never(parts, values)
+    return _never(days=values[2], months=values[3])
 
 
 def _numbers(field: str, least: int, greatest: int, words: list[str]) -> set[int]:
@@ -78,10 +78,8 @@ def _number(text: str, least: int, greatest: int, words: list[str]) -> int:
     return int(text)
 
 
-def _never(parts: list[str], values: list[set[int]]) -> Optional[tuple[str, str]]:
-    _, _, days, months, _ = values
-    if not parts[4].startswith("*"):
-        return None  # a day of the week comes in any month
+def _never(days: set[int], months: set[int]) -> Optional[tuple[str, str]]:
+    # With a day of the week beside it such a date would do no harm, but Dagster refuses it all the same.
     if any(day <= _DAYS_IN_MONTH[month - 1] for month in months for day in days):
         return None
     return "names a day that its months do not have", "write a day of that month; '0 6 28 2 *' is the 28th of February"
