@@ -1,0 +1,49 @@
+"""Fixtures that the tests of several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from flowhub_assets_tests.workflows import Workflows
+
+# Dagster is imported inside the fixtures: tests of rows 1 to 4 do not pay for it.
+
+
+@pytest.fixture
+def workflows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflows:
+    """An empty folder for workflow files; the test's working directory is a fresh one, so ./tmp lies there."""
+    from flowhub_assets_tests.workflows import Workflows
+
+    for name in ("FLOWHUB_ENV", "FLOWHUB_PIPELINES", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    monkeypatch.chdir(tmp_path)
+    return Workflows(tmp_path / "workflows")
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """A Dagster instance in memory."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def instance_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    """A Dagster instance in tmp_path/home, of which other processes can be told."""
+    from dagster import DagsterInstance
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    with DagsterInstance.local_temp(str(home), overrides={"telemetry": {"enabled": False}}) as instance:
+        yield instance
