@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev test lint bench golden screenshots lock clean
+.PHONY: help demo dev test lint bench golden lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -31,7 +31,7 @@ dev: $(VENV)/.demo $(DAGSTER_HOME)/dagster.yaml ## the UI and the daemon on http
 	$(BIN)/dagster dev --port $(PORT)
 
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what travels to a task's image
 	$(BIN)/ruff check .

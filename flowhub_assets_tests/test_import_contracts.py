@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flowhub_assets_tests.checkout import ROOT
 from flowhub_assets_tests.import_contracts import within
-
-ROOT = Path(__file__).resolve().parent.parent
 
 BREAKING = [
     ("ir/breaks.py", "from flowhub_assets.runtime import step", "A room imports only rows above it"),

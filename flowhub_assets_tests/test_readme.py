@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from flowhub_assets_tests.checkout import ROOT, copy_checkout, installed_environment
 from flowhub_assets_tests.readme_blocks import Block, BlockFailed, blocks_of, run_blocks
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def copy_checkout(folder: Path) -> Path:
-    """The files that git has or would take, as a clone would have them."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    for name in names.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
-
-
-def installed_environment(folder: Path) -> Path:
-    """A .venv that is this one by links, its stamps newer than all they depend on: make installs nothing anew."""
-    folder.mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (folder / name).symlink_to(Path(sys.prefix) / name)
-    for stamp in (".python", ".demo", ".dev"):
-        (folder / stamp).touch()
-    return folder
 
 
 @pytest.mark.timeout(900)
