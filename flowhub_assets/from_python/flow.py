@@ -31,16 +31,18 @@ class Flow:
 
     __name__: str
 
-    def __init__(self, function: Function, words: Mapping[str, Any]) -> None:
+    def __init__(
+        self, function: Function, settings: Mapping[str, Any], on_failure: Optional[TaskFunction] = None
+    ) -> None:
         require_plain_function("flow", function)
         functools.update_wrapper(self, function)
         self.function = function
         self.source = source_of_function(function)
         _require_one_parameter(function, Parameters.of(function, self.source))
-        name = options.text("name", words.get("name"), "my-workflow")
-        self.name: str = function.__name__ if name is None else name
-        self._failure = _failure_function(words.get("on_failure"))
-        self._settings = _settings(function, words)
+        self.name: str = settings.get("name", function.__name__)
+        self._failure = on_failure
+        self._settings = {"description": inspect.getdoc(function) or "", **settings}
+        self._settings.pop("name", None)
         self._runnable: Optional[Runnable] = None
 
     @property
@@ -120,10 +122,14 @@ def _failure_function(value: object) -> Optional[TaskFunction]:
     return handler
 
 
-def _settings(function: Function, words: Mapping[str, Any]) -> dict[str, Any]:
-    description = options.text("description", words.get("description"), "what the flow does")
+def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Pipeline that the keywords fill."""
+    texts = {
+        "name": options.text("name", words.get("name"), "my-workflow"),
+        "description": options.text("description", words.get("description"), "what the flow does"),
+    }
     return {
-        "description": inspect.getdoc(function) or "" if description is None else description,
+        **{word: text for word, text in texts.items() if text is not None},
         "namespace": options.text("namespace", words.get("namespace"), "airflow"),
         "profiles": options.mapping("env", words.get("env"), _ENV),
         "params": options.mapping("params", words.get("params"), "{'data': {}}"),
@@ -200,19 +206,19 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     options.refuse_unknown(
         "flow", [word for word in words if word not in options.FLOW_WORDS and word not in ("name", "env")]
     )
+    settings, on_failure = _settings(words), _failure_function(words.get("on_failure"))
     if function is not None:
-        return _made(function, words)
+        return _made(Flow(function, settings, on_failure))
 
     @plain_errors
     def decorate(decorated: Function) -> Flow:
-        return _made(decorated, words)
+        return _made(Flow(decorated, settings, on_failure))
 
     return decorate
 
 
-def _made(function: Any, words: Mapping[str, Any]) -> Flow:
-    made = Flow(function, words)
-    inner = unwrapped(function)
+def _made(made: Flow) -> Flow:
+    inner = unwrapped(made.function)
     path = script_path(inner.__globals__, inner.__code__.co_filename)
     if path is not None:
         start_script(path)

@@ -35,26 +35,15 @@ class TaskFunction:
 
     __name__: str
 
-    def __init__(self, function: Function, words: Mapping[str, Any]) -> None:
+    def __init__(self, function: Function, settings: Mapping[str, Any]) -> None:
         require_plain_function("task", function)
         functools.update_wrapper(self, function)
         self.function = function
         self.source = source_of_function(function)
         self.parameters = Parameters.of(function, self.source)
-        name = options.text("name", words.get("name"), function.__name__)
-        self.name: str = function.__name__ if name is None else name
-        self._settings: dict[str, Any] = {
-            "description": inspect.getdoc(function) or "",
-            "placement": placing.placement(words),
-            "retry": Retry(
-                options.whole_number("retries", words.get("retries"), 3),
-                options.seconds("retry_delay", words.get("retry_delay")) or 0.0,
-            ),
-            "timeout": options.seconds("timeout", words.get("timeout")),
-            "pool": options.text("pool", words.get("pool"), "gpu"),
-            "priority": options.whole_number("priority", words.get("priority"), 10),
-            "env": options.mapping("env", words.get("env"), "{'DEBUG': True}"),
-        }
+        self.name: str = settings.get("name", function.__name__)
+        self._settings = {"description": inspect.getdoc(function) or "", **settings}
+        self._settings.pop("name", None)
 
     def named(self, name: str) -> TaskFunction:
         """The same task under another name, so that one function can be called twice in a flow."""
@@ -89,6 +78,23 @@ class TaskFunction:
 
     def __repr__(self) -> str:
         return f"<task {self.name!r} at {self.source}>"
+
+
+def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Task that the keywords fill."""
+    name = options.text("name", words.get("name"), "my-task")
+    return {
+        **({} if name is None else {"name": name}),
+        "placement": placing.placement(words),
+        "retry": Retry(
+            options.whole_number("retries", words.get("retries"), 3),
+            options.seconds("retry_delay", words.get("retry_delay")) or 0.0,
+        ),
+        "timeout": options.seconds("timeout", words.get("timeout")),
+        "pool": options.text("pool", words.get("pool"), "gpu"),
+        "priority": options.whole_number("priority", words.get("priority"), 10),
+        "env": options.mapping("env", words.get("env"), "{'DEBUG': True}"),
+    }
 
 
 def _merged_dicts(name: str, values: Sequence[Any]) -> dict[str, Any]:
@@ -185,12 +191,12 @@ def task(function: Any = None, /, **words: Any) -> Any:
     options.refuse_unknown(
         "task", [word for word in words if word not in options.TASK_WORDS and word not in ("name", "env")]
     )
+    settings = _settings(words)  # here, where the user's line is the decorator's
     if function is not None:
-        return TaskFunction(function, words)
+        return TaskFunction(function, settings)
 
     @plain_errors
     def decorate(decorated: Function) -> TaskFunction:
-        return TaskFunction(decorated, words)
+        return TaskFunction(decorated, settings)
 
-    placing.placement(words)  # a wrong type is told at the decorator's line, before the function's
     return decorate
