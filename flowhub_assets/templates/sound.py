@@ -15,6 +15,12 @@ from flowhub_assets.templates.libraries import library
 #: What speech models are trained on: samples per second, one channel, 16 bits.
 SAMPLE_RATE = 16_000
 
+#: ffmpeg's names of the formats that hold their sound themselves. The others are playlists and scripts, which
+#: name further files and addresses: a recording that somebody uploads must not read the machine's own.
+FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
+    "ogg,oma,rm,tak,tta,voc,w64,wav,webm,wv"
+)
 FRAME_SECONDS = 0.03
 SILENT_DBFS = -60.0
 
@@ -38,9 +44,18 @@ def to_voice(source: str, target: str, *, url: str, where: str, template: str) -
 
     Raises InputError, naming ``url``, for a file without sound or one that ffmpeg cannot read.
     """
-    # A playlist may name further files: the white list keeps ffmpeg from opening anything over the network.
     command = [ffmpeg(template), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
-    command += ["-protocol_whitelist", "file", "-i", f"file:{os.path.abspath(source)}", "-map", "0:a:0", "-vn"]
+    command += [
+        "-protocol_whitelist",
+        "file",
+        "-format_whitelist",
+        FORMATS,
+        "-i",
+        f"file:{os.path.abspath(source)}",
+        "-map",
+        "0:a:0",
+        "-vn",
+    ]
     command += [
         "-ac",
         "1",

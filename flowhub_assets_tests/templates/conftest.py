@@ -35,8 +35,8 @@ def speak(seconds: float, pitch: float, tract: float, seed: int) -> Any:
     return np.concatenate(pieces)[: round(seconds * RATE)] * 0.5
 
 
-def write_wav(path: Path, sound: Any, rate: int = RATE, channels: int = 1) -> Path:
-    noisy = np.asarray(sound) + 0.0005 * np.random.default_rng(7).standard_normal(len(sound))
+def write_wav(path: Path, sound: Any, rate: int = RATE, channels: int = 1, noise: float = 0.0005) -> Path:
+    noisy = np.asarray(sound) + noise * np.random.default_rng(7).standard_normal(len(sound))
     data = np.repeat((np.clip(noisy, -1, 1) * 32767).astype("<i2"), channels)
     with wave.open(str(path), "wb") as out:
         out.setnchannels(channels)

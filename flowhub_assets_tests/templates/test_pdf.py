@@ -106,6 +106,17 @@ def test_what_is_no_whole_pdf_is_refused(
     assert "odd.pdf" in str(caught.value)
 
 
+@pytest.mark.parametrize("trailer", [b"trailer\n7 ", b"trailer\n[[", b"x"])
+def test_an_error_of_another_kind_inside_the_parser_says_damaged_too(
+    env: dict[str, Any], put: Put, tmp_path: Path, trailer: bytes
+) -> None:
+    whole = pdf_of(tmp_path / "whole.pdf", "one").read_bytes()
+    path = tmp_path / "broken.pdf"
+    path.write_bytes(whole.replace(b"trailer\n<<", trailer))
+    with pytest.raises(InputError, match=r"broken\.pdf is a damaged PDF"):
+        read_pdf({"env": env, "pdf_url": put(path)})
+
+
 def test_a_missing_file_is_the_storage_s_error(env: dict[str, Any]) -> None:
     with pytest.raises(ObjectMissing):
         read_pdf({"env": env, "pdf_url": "nothing/here.pdf"})

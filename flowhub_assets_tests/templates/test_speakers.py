@@ -50,8 +50,9 @@ def test_a_given_number_of_speakers_is_kept(env: dict[str, Any], put: Make, wav:
 def test_the_words_of_a_transcript_get_their_speaker(env: dict[str, Any], put: Make, wav: Make, talk: Any) -> None:
     segments = [
         {"start": 0.0, "end": 2.0, "text": "안녕하세요"},
-        {"start": 2.0, "end": 4.0, "text": "하나"},
-        {"start": 4.6, "end": 7.6, "text": "and you?"},
+        {"start": 2.0, "end": 3.2, "text": "하나"},
+        # Its first second is still the other's.
+        {"start": 3.2, "end": 7.6, "text": "and you?"},
         {"start": 8.1, "end": 13.0, "text": "fine"},
         {"start": 13.2, "end": 16.1, "text": "good"},
     ]
