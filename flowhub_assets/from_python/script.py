@@ -169,6 +169,10 @@ def _run_flow(
             on_event=progress.on_event,
             run_log=log,
         )
+    except KeyboardInterrupt:
+        progress.close()
+        print(summary.stopped(arguments, log), file=sys.stderr)
+        raise
     finally:
         progress.close()
     return _finish(runnable, arguments, outcome, log)

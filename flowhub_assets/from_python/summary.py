@@ -41,6 +41,17 @@ def told(pipeline: Pipeline, arguments: argparse.Namespace, outcome: Outcome, lo
     return "\n".join(lines)
 
 
+def stopped(arguments: argparse.Namespace, log: RunLog) -> str:
+    """What is said after Ctrl-C or SIGTERM."""
+    return "\n".join(
+        [
+            "flowhub: stopped; its tasks are ended and what was finished is kept",
+            f"  run log: {log.path}",
+            f"  to go on from there: {_resume_command(arguments)}",
+        ]
+    )
+
+
 def _result_line(pipeline: Pipeline, arguments: argparse.Namespace, outcome: Outcome) -> str:
     what = f"task {arguments.task}" if arguments.task else pipeline.name
     if not outcome.ok:

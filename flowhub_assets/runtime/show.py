@@ -62,9 +62,8 @@ def _kind_and_data(name: str, value: Any) -> tuple[str, Any]:
         value = value.to_dict("records")
     if isinstance(value, (list, tuple)) and all(isinstance(row, dict) for row in value):
         return "table", [{str(column): cell for column, cell in row.items()} for row in value]
-    item = getattr(value, "item", None)
-    if callable(item) and isinstance(item(), (int, float)):
-        return "number", item()
+    if getattr(value, "shape", None) == () and isinstance(value.item(), (int, float)):
+        return "number", value.item()
     raise ValueRefused(
         f"show({name!r}, ...) was given a {type(value).__name__}",
         effect="It can show a matplotlib figure, PNG bytes, a list of dicts, Markdown text or a number.",

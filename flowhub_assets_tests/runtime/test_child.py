@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,7 @@ def test_an_error_that_cannot_be_pickled_is_told_as_text() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_named(number: signal.Signals) -> None:
     def die() -> None:
+        faulthandler.disable()
         os.kill(os.getpid(), number)
         time.sleep(30)
 
@@ -179,9 +182,13 @@ def test_it_works_beside_busy_threads_and_from_a_thread(monkeypatch: pytest.Monk
     threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
     results: list[Any] = []
 
+    def in_child(number: int) -> int:
+        logger.warning("child")
+        return number
+
     def in_thread() -> None:
         for number in range(20):
-            results.append(run_in_child(lambda number=number: logger.warning("child") or number, timeout=20))
+            results.append(run_in_child(partial(in_child, number), timeout=20))
 
     for thread in threads:
         thread.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,6 @@ def test_two_parameters_get_two_dicts_each_with_env(in_process: bool) -> None:
 
 @MODES
 def test_env_holds_profile_task_env_and_the_run_and_is_in_no_value(in_process: bool, tmp_path: Path) -> None:
-    seen: Callable[[dict[str, Any]], dict[str, Any]]
-
     def seen(args: dict[str, Any]) -> dict[str, Any]:
         return {**args, "seen": [args["env"][key] for key in ("A", "B", "project", "run_id", "task")]}
 
