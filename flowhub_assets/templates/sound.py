@@ -40,33 +40,14 @@ def ffmpeg(template: str) -> str:
 
 
 def to_voice(source: str, target: str, *, url: str, where: str, template: str) -> None:
-    """Writes the first sound track of ``source`` (any format of ffmpeg) to ``target`` as mono 16 kHz WAV.
+    """Writes the first sound track of ``source`` (of a format in FORMATS) to ``target`` as mono 16 kHz WAV.
 
     Raises InputError, naming ``url``, for a file without sound or one that ffmpeg cannot read.
     """
+    read = f"-protocol_whitelist file -format_whitelist {FORMATS}".split()
+    write = f"-map 0:a:0 -vn -ac 1 -ar {SAMPLE_RATE} -c:a pcm_s16le -f wav".split()
     command = [ffmpeg(template), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
-    command += [
-        "-protocol_whitelist",
-        "file",
-        "-format_whitelist",
-        FORMATS,
-        "-i",
-        f"file:{os.path.abspath(source)}",
-        "-map",
-        "0:a:0",
-        "-vn",
-    ]
-    command += [
-        "-ac",
-        "1",
-        "-ar",
-        str(SAMPLE_RATE),
-        "-c:a",
-        "pcm_s16le",
-        "-f",
-        "wav",
-        f"file:{os.path.abspath(target)}",
-    ]
+    command += [*read, "-i", f"file:{os.path.abspath(source)}", *write, f"file:{os.path.abspath(target)}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode == 0 and os.path.exists(target) and duration(target) > 0:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from itertools import pairwise
 from typing import Any
 
 from flowhub_assets.errors import InputError
@@ -157,9 +156,10 @@ def _turns(segments: list[Segment], windows: list[tuple[float, float, int]], lab
             pieces.append((segment["start"], segment["end"], max(heard, key=heard.count), str(segment["text"])))
             continue
         start = own[0][0]
-        for (a, b, label), (next_a, next_b, next_label) in pairwise(own):
+        for at, (next_start, next_end, next_label) in enumerate(own[1:]):
+            a, b, label = own[at]
             if label != next_label:
-                middle = (a + b + next_a + next_b) / 4
+                middle = (a + b + next_start + next_end) / 4
                 pieces.append((start, middle, label, ""))
                 start = middle
         pieces.append((start, own[-1][1], own[-1][2], ""))
