@@ -39,7 +39,8 @@ class ProfileResource(ConfigurableResource):  # type: ignore[type-arg]
     """
 
     name: str = Field(default=DEFAULT_PROFILE, description="A key of @flow(env=...) or of [tool.flowhub.env].")
-    values: dict[str, Any] = Field(default={}, description="Values for this run, laid over the profile's.")
+    # What may hold a credential is left out of repr(): error messages and logs print resources.
+    values: dict[str, Any] = Field(default={}, repr=False, description="Values for this run, laid over the profile's.")
 
     def of(self, pipeline: Pipeline = _NO_FLOW) -> dict[str, Any]:
         """The profile's values for ``pipeline``, or, without one, for plain assets of the code location.
@@ -67,8 +68,12 @@ class StorageResource(ConfigurableResource):  # type: ignore[type-arg]
     bucket: str | None = Field(default=None, description="An S3 or MinIO bucket (BUCKET).")
     region_name: str | None = Field(default=None, description="Its region (REGION_NAME).")
     endpoint: str | None = Field(default=None, description="The server, where it is not AWS (ENDPOINT).")
-    access_key: str | None = Field(default=None, description="Write {env: NAME}, not the key itself (ACCESS_KEY).")
-    secret_key: str | None = Field(default=None, description="Write {env: NAME}, not the key itself (SECRET_KEY).")
+    access_key: str | None = Field(
+        default=None, repr=False, description="Write {env: NAME}, not the key itself (ACCESS_KEY)."
+    )
+    secret_key: str | None = Field(
+        default=None, repr=False, description="Write {env: NAME}, not the key itself (SECRET_KEY)."
+    )
 
     def over(self, profile: dict[str, Any]) -> dict[str, Any]:
         """The values of ``profile`` with the fields that are set laid over them."""

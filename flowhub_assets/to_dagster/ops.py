@@ -101,6 +101,6 @@ def _run(
                 return run_step(task, runnable.bodies[task.name], inputs, env)
 
         # Only a process of its own can be stopped in the middle of a call into C.
-        return run_in_child(call, timeout=task.timeout) if task.timeout else call()
+        return run_in_child(call, timeout=task.timeout, name=task.name) if task.timeout else call()
     except FlowhubError as error:
         raise as_failure(error) from None
