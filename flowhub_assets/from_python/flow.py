@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 
 from flowhub_assets.errors import DefinitionError
@@ -12,7 +14,7 @@ from flowhub_assets.from_python import options, placing
 from flowhub_assets.from_python.call_form import Parameters
 from flowhub_assets.from_python.main_script import plain_errors, script_path, start_script
 from flowhub_assets.from_python.task import Function, TaskFunction, require_plain_function
-from flowhub_assets.from_python.trace import LOCK, current, trace
+from flowhub_assets.from_python.trace import current, trace
 from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline
 from flowhub_assets.ir.placement import Volume
@@ -53,10 +55,12 @@ class Flow:
     @property
     def runnable(self) -> Runnable:
         """The pipeline, checked, with the function of each task. Raises DefinitionError as ``pipeline`` does."""
-        with LOCK:
-            if self._runnable is None:
-                self._runnable = self._traced()
-            return self._runnable
+        if self._runnable is None:
+            # The same lock that importing takes: a body may import, too. A second thread finds the flow ready.
+            with _surroundings(self.function):
+                if self._runnable is None:
+                    self._runnable = self._traced()
+        return self._runnable
 
     def _traced(self) -> Runnable:
         from flowhub_assets.ir.checks import require
@@ -94,6 +98,19 @@ class Flow:
 
     def __repr__(self) -> str:
         return f"<flow {self.name!r} at {self.source}>"
+
+
+@contextmanager
+def _surroundings(function: Function) -> Iterator[None]:
+    """What the body of a workflow file's flow may import: all that its script could."""
+    from flowhub_assets.runtime import imports
+
+    with imports.lock():
+        if imports.is_workflow_module(function.__module__):
+            with imports.importable(os.path.dirname(unwrapped(function).__code__.co_filename)):
+                yield
+        else:
+            yield
 
 
 def _require_one_parameter(function: Function, parameters: Parameters) -> None:

@@ -13,7 +13,7 @@ from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.from_python.finding import find_files as find_files
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.from_python.where import is_user_file
-from flowhub_assets.runtime.imports import importable
+from flowhub_assets.runtime.imports import WORKFLOW_MODULE, importable
 from flowhub_assets.runtime.step import Runnable
 
 _EFFECT = "none of its flows can be used"
@@ -51,11 +51,15 @@ def load_module(path: str) -> ModuleType:
 
 
 def flows_in(module: ModuleType) -> list[Flow]:
-    """The flows that the module's own code defines, in the order of their names there, each once."""
+    """The flows that the module's own code defines, in the order of their names there, each once.
+
+    Raises DefinitionError if two of them have one name, or names that become one.
+    """
     found: list[Flow] = []
     for value in vars(module).values():
         if isinstance(value, Flow) and value.function.__module__ == module.__name__ and value not in found:
             found.append(value)
+    _require_different_names(found)
     return found
 
 
@@ -73,7 +77,6 @@ def load_file(path: str) -> list[Runnable]:
             if foreign
             else "put @flow above the function that calls the tasks, at the top level of the file",
         )
-    _require_different_names(flows)
     return [flow.runnable for flow in flows]
 
 
@@ -93,7 +96,7 @@ def _require_different_names(flows: list[Flow]) -> None:
 
 def _module_name(path: str) -> str:
     stem = "".join(letter if letter.isalnum() else "_" for letter in os.path.basename(path).rpartition(".")[0])
-    name = f"flowhub_workflow_{stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+    name = f"{WORKFLOW_MODULE}{stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
     package = _package_of_main(path)
     return f"{package}.{name}" if package else name
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _active = threading.local()
 
-#: One body is traced at a time: a second thread that wants the same flow finds it ready.
-LOCK = threading.RLock()
-
 
 class Graph:
     """What the body of ``flow`` has called so far, in order."""

@@ -13,8 +13,26 @@ from types import ModuleType
 #: Folder → what was imported from it, by module name, so that a later import gives the same module.
 _imported: dict[str, dict[str, ModuleType]] = {}
 
+#: What the names of modules begin with that were loaded by the path of a workflow file.
+WORKFLOW_MODULE = "flowhub_workflow_"
+
 #: sys.path and sys.modules belong to the whole process: one folder is importable at a time.
-_LOCK = threading.RLock()
+_lock = threading.RLock()
+
+
+def _unlock_in_child() -> None:
+    # The thread that held the lock when another one forked does not exist in the child.
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+def lock() -> threading.RLock:
+    """The lock of whoever changes what can be imported; the same thread may take it again."""
+    return _lock
 
 
 @contextmanager
@@ -26,7 +44,7 @@ def importable(folder: str) -> Iterator[None]:
     elsewhere are out of the way meanwhile and then come back. Other threads that ask for another folder wait.
     """
     folder = os.path.abspath(folder)
-    with _LOCK:
+    with _lock:
         hidden = _hide_namesakes(folder)
         before = dict(sys.modules)
         sys.modules.update(_imported.get(folder, {}))
@@ -46,6 +64,11 @@ def forget(folder: str) -> None:
     _imported.pop(os.path.abspath(folder), None)
 
 
+def is_workflow_module(name: str) -> bool:
+    """Whether a module of that name was loaded by the path of a workflow file."""
+    return name.rpartition(".")[2].startswith(WORKFLOW_MODULE)
+
+
 def _take_out(folder: str, before: dict[str, ModuleType]) -> None:
     kept = _imported.setdefault(folder, {})
     for name, module in list(sys.modules.items()):
@@ -55,7 +78,7 @@ def _take_out(folder: str, before: dict[str, ModuleType]) -> None:
 
 def _is_loaded_by_path(module: ModuleType) -> bool:
     # Workflow files have a unique name of their own and stay, as pickle and dataclasses look them up.
-    return module.__name__.rpartition(".")[2].startswith("flowhub_workflow_")
+    return is_workflow_module(module.__name__)
 
 
 def _hide_namesakes(folder: str) -> dict[str, ModuleType]:

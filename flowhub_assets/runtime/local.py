@@ -100,7 +100,7 @@ class _Run:
 
     def call(self, task: Task, inputs: Sequence[Mapping[str, Any]]) -> StepResult:
         env = step_env(self.pipeline, self.profile, self.run_id, task)
-        with importable(os.path.dirname(task.source.file)):
+        with importable(os.path.dirname(self.pipeline.source.file)):
             return run_step(task, self.runnable.bodies[task.name], inputs, env)
 
     def tell(self, kind: str, task: str = "", **more: Any) -> None:

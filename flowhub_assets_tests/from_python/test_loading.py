@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.loading import find_files, flows_in, load_file, load_module
 from flowhub_assets.runtime.imports import importable
+from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.step import Runnable
 
 _FLOW = """\
@@ -216,3 +219,51 @@ def test_a_child_of_multiprocessing_runs_no_command_line(tmp_path: Path) -> None
     _write(tmp_path / "start.py", spawn)
     done = _python("start.py", cwd=tmp_path)
     assert done.stdout.strip() == "main", done.stderr
+
+
+def test_a_flows_body_may_import_a_sibling_too(tmp_path: Path) -> None:
+    _write(tmp_path / "parts_of_mine" / "__init__.py", "")
+    _write(
+        tmp_path / "parts_of_mine" / "steps.py",
+        "from flowhub import task\n\n@task\ndef step(args):\n"
+        "    from parts_of_mine import late\n    return {'late': late.x}\n",
+    )
+    _write(tmp_path / "parts_of_mine" / "late.py", "x = 5\n")
+    code = "from flowhub import flow\n\n@flow\ndef main(args):\n"
+    code += "    from parts_of_mine.steps import step\n    return step(args)\n"
+    (runnable,) = load_file(_write(tmp_path / "w.py", code))
+    assert runnable.pipeline.tasks[0].source.file == str(tmp_path / "parts_of_mine" / "steps.py")
+    ran = run_pipeline(runnable, {}, profile={"WORKSPACE": str(tmp_path / "out")})
+    assert ran.value == {"late": 5}
+    assert not any(name.startswith("parts_of_mine") for name in sys.modules)
+
+
+def test_a_child_can_import_while_a_thread_of_its_parent_did(tmp_path: Path) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with importable(str(tmp_path)):
+            held.set()
+            done.wait(timeout=30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(timeout=10)
+    child = os.fork()
+    if child == 0:
+        with importable(str(tmp_path / "other")):
+            os._exit(7)
+    try:
+        waited = [0, 0]
+        for _ in range(200):
+            waited = list(os.waitpid(child, os.WNOHANG))
+            if waited[0]:
+                break
+            done.wait(timeout=0.05)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(waited[1]) == 7
+    finally:
+        done.set()
+        thread.join(timeout=10)
