@@ -24,6 +24,8 @@ _STYLES = {
     told.SKIPPED: "dim",
     told.KEPT: "green dim",
 }
+#: Seconds between two drawings while a task prints.
+_REFRESH = 0.1
 _WORDS = {told.STARTED: "running", "": "waiting", told.KEPT: "kept from the run log"}
 
 
@@ -36,6 +38,8 @@ class LiveTable:
         self._times: dict[str, float] = {}
         self._began: dict[str, float] = {}
         self._attempts: dict[str, int] = {}
+        self._lines: list[Text] = []
+        self._shown_at = 0.0
         # No thread of rich's own: it would live on, half, in every forked task.
         self._live = Live(
             console=self._console,
@@ -49,8 +53,9 @@ class LiveTable:
     def on_event(self, event: Event) -> None:
         """Shows the event in its task's row; a printed line goes above the table."""
         if event.kind == told.OUTPUT:
-            self._show_line(event)
+            self._take_line(event)
             return
+        self._show_lines()
         if event.task:
             self._rows[event.task] = event.kind
         if event.kind == told.STARTED:
@@ -64,16 +69,26 @@ class LiveTable:
 
     def close(self) -> None:
         """Leaves the last state of the table on the terminal."""
+        self._show_lines()
         self._live.stop()
 
-    def _show_line(self, event: Event) -> None:
+    def _take_line(self, event: Event) -> None:
         stream = sys.stdout if event.stream == 1 else sys.stderr
         if not stream.isatty():
             pass_on(event)
             return
         line = Text(f"{event.task} | ", style="dim")
         line.append_text(Text.from_ansi(event.line, style="default"))
-        self._console.print(line)
+        self._lines.append(line)
+        # The table is drawn anew below what is printed: once for many lines of a task that prints a lot.
+        if time.monotonic() - self._shown_at > _REFRESH:
+            self._show_lines()
+
+    def _show_lines(self) -> None:
+        if self._lines:
+            self._console.print(Text("\n").join(self._lines))
+            self._lines.clear()
+        self._shown_at = time.monotonic()
 
     def _table(self) -> Table:
         rows = list(self._rows.items())
