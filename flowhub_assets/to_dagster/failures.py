@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dagster import Failure, MetadataValue
 
-from flowhub_assets.errors import FlowhubError, TaskFailed, TaskKilled, TaskTimedOut
+from flowhub_assets.errors import FlowhubError, TaskFailed, TaskKilled, TaskTimedOut, ValueRefused
 from flowhub_assets.runtime.step import failure_args
 
-#: Trying again can help only where the task's own code or process failed.
-_WORTH_A_RETRY = (TaskFailed, TaskKilled, TaskTimedOut)
+#: Trying again can help only where the task's own code or process failed, or gave a value that is none (NaN, say).
+_WORTH_A_RETRY = (TaskFailed, TaskKilled, TaskTimedOut, ValueRefused)
 
 
 def as_failure(error: FlowhubError) -> Failure:

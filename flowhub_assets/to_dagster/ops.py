@@ -3,12 +3,13 @@
 # No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dagster import Field, In, Nothing, OpDefinition, OpExecutionContext, Out, Output, RetryPolicy, String
 
 from flowhub_assets.errors import FlowhubError
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Retry, Task
 from flowhub_assets.names import dagster_name, op_name
 from flowhub_assets.runtime.child import run_in_child
 from flowhub_assets.runtime.imports import importable
@@ -52,10 +53,12 @@ def failure_op(runnable: Runnable, task: Task) -> OpDefinition:
         result = _run(runnable, task, {}, told, context)
         yield Output(None, metadata=value_metadata(result.value, result.shown))
 
+    # on_failure is called once, whatever its own @task says of retries: an alarm that rang is not rung again.
+    once = replace(task, retry=Retry())
     return _op(
         compute,
         runnable,
-        task,
+        once,
         name=f"{dagster_name(runnable.pipeline.name)}__on_failure__{dagster_name(task.name)}",
         ins={},
         outs={"result": Out(Nothing)},
@@ -103,4 +106,5 @@ def _run(
         # Only a process of its own can be stopped in the middle of a call into C.
         return run_in_child(call, timeout=task.timeout, name=task.name) if task.timeout else call()
     except FlowhubError as error:
+        error.where = error.where or str(task.source)
         raise as_failure(error) from None

@@ -1,0 +1,40 @@
+"""Each shape's workflow file, and how the local runtime, the oracle, ran it: made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowhub_assets_tests.conformance.runners import Local, Ran, Runner
+from flowhub_assets_tests.conformance.shapes import Shape
+
+RunShape = Callable[[Shape, Runner], Ran]
+
+
+@pytest.fixture(scope="session")
+def run_shape(tmp_path_factory: pytest.TempPathFactory) -> RunShape:
+    """Runs the shape with a runner, each run in a workspace of its own, the file at the same place for all."""
+    files: dict[str, Path] = {}
+
+    def run(shape: Shape, runner: Runner) -> Ran:
+        if shape.name not in files:
+            files[shape.name] = tmp_path_factory.mktemp("flow") / "workflow.py"
+            files[shape.name].write_text(shape.text, "utf-8")
+        return runner.run(files[shape.name], shape.given, tmp_path_factory.mktemp("workspace"))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def oracle(run_shape: RunShape) -> Callable[[Shape], Ran]:
+    """What the local runtime gives, each task in a process of its own."""
+    ran: dict[str, Ran] = {}
+
+    def told(shape: Shape) -> Ran:
+        if shape.name not in ran:
+            ran[shape.name] = run_shape(shape, Local(in_process=False))
+        return ran[shape.name]
+
+    return told

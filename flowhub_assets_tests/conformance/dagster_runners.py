@@ -1,0 +1,132 @@
+"""Dagster as a runner: the job in this process, or, as a code location runs it, each step in its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from flowhub_assets.definitions import location
+from flowhub_assets.from_python.loading import load_file
+from flowhub_assets.names import op_name
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.failure_sensor import failure_requests
+from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
+from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets_tests.conformance.runners import Ran, merged_result, read_told
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class DagsterInProcess:
+    """The flow's job, all its steps in this process, on an instance in memory."""
+
+    name = "Dagster, in process"
+
+    def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
+        runnable = load_file(str(file))[-1]
+        flow = location.flow(runnable)
+        with dg.DagsterInstance.ephemeral() as instance:
+            config = {**_QUIET, **run_config(flow, given, workspace)}
+            result = flow.job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+            return ended(flow, instance, result.dagster_run, given, workspace)
+
+
+class DagsterProcesses:
+    """``dagster job execute`` on our code location, with the executor that it has: a process for each step."""
+
+    name = "Dagster, a process each"
+
+    def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
+        runnable = load_file(str(file))[-1]
+        flow = location.flow(runnable)
+        home = workspace / "dagster"
+        home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        config = workspace / "config.yaml"
+        config.write_text(
+            yaml.safe_dump(run_config(flow, given, workspace), allow_unicode=True, sort_keys=False), "utf-8"
+        )
+        command = ["job", "execute", "-m", "flowhub_assets.definitions", "-j", flow.job.name, "-c", str(config)]
+        done = subprocess.run(
+            [sys.executable, "-m", "dagster", *command],
+            env={**os.environ, "DAGSTER_HOME": str(home), "FLOWHUB_PIPELINES": str(file.parent)},
+            cwd=workspace,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        with _instance(home) as instance:
+            runs = instance.get_runs()
+            assert len(runs) == 1, done.stderr
+            return ended(flow, instance, runs[0], given, workspace)
+
+
+@contextlib.contextmanager
+def _instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def run_config(flow: FlowDefinitions, given: Mapping[str, Any], workspace: Path) -> dict[str, Any]:
+    """What a user would write into the launchpad: the flow's input, and where its storage is."""
+    config: dict[str, Any] = {"storage": {"config": {"workspace": str(workspace)}}}
+    if given:
+        config[params_key(flow.pipeline)] = {"config": dict(given)}
+    return {"resources": config}
+
+
+def ended(
+    flow: FlowDefinitions, instance: dg.DagsterInstance, run: dg.DagsterRun, given: Mapping[str, Any], workspace: Path
+) -> Ran:
+    """What is left of a run in the event log and the storage, once on_failure has had its turn."""
+    pipeline = flow.pipeline
+    steps = {op_name(pipeline.name, task.name): task.name for task in pipeline.tasks}
+    storage = get_storage({"WORKSPACE": str(workspace)})
+    kept = Values(storage, pipeline.name)
+    succeeded = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_SUCCESS)
+    values = {
+        task.name: storage.read(kept.run_key(run.run_id, task.name)).decode("utf-8")
+        for task in pipeline.tasks
+        if task.name in succeeded
+    }
+    started = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_START)
+    again = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_RESTARTED)
+    _call_on_failure(flow, instance, run.run_id)
+    return Ran(
+        values=values,
+        result=merged_result(pipeline, given, values),
+        attempts={name: started[name] + again.get(name, 0) for name in started},
+        told=read_told(workspace),
+    )
+
+
+def _count(
+    instance: dg.DagsterInstance, run_id: str, steps: Mapping[str, str], kind: dg.DagsterEventType
+) -> dict[str, int]:
+    count: dict[str, int] = {}
+    for record in instance.all_logs(run_id, of_type=kind):
+        name = steps[record.get_dagster_event().step_key or ""]
+        count[name] = count.get(name, 0) + 1
+    return count
+
+
+def _call_on_failure(flow: FlowDefinitions, instance: dg.DagsterInstance, run_id: str) -> None:
+    """Does what the daemon does when the sensor on_failure sees a failed run."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    if run.status != dg.DagsterRunStatus.FAILURE or flow.failure_job is None:
+        return
+    (request,) = failure_requests(instance, run, None, {flow.job.name: flow})
+    config = {**_QUIET, **json.loads(json.dumps(request.run_config))}
+    flow.failure_job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)

@@ -1,0 +1,309 @@
+"""The graphs that every runner must treat alike, each as the text of a workflow file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowhub_assets_tests.conformance.workflow_text import main, step, workflow
+
+INPUT: Mapping[str, Any] = {"shared": "input", "n": 1}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A workflow and what is known of it by hand.
+
+    ``last_writers`` tells for each task, for each of its parameters, whose 'shared' it finds there: the last
+    of those merged. ``result`` names whose outputs the flow gives back; the first failure is ``fails``, at
+    which the tasks in ``done`` have ended well.
+    """
+
+    name: str
+    text: str
+    last_writers: Mapping[str, list[str | None]] = field(default_factory=dict)
+    result: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=lambda: dict(INPUT))
+    attempts: Mapping[str, int] = field(default_factory=dict)
+
+
+A, B, C = step("a"), step("b"), step("c")
+LEFT, RIGHT = step("left"), step("right")
+JOIN, JOIN_TWO = step("join"), step("join", "one, two")
+
+_GRAPHS = [
+    Shape("one task", workflow(A, main("return a(args)")), {"a": ["input"]}, ("a",)),
+    Shape(
+        "chain",
+        workflow(A, B, C, main("return c(b(a(args)))")),
+        {"a": ["input"], "b": ["a"], "c": ["b"]},
+        ("c",),
+    ),
+    Shape(
+        "fan-out",
+        workflow(A, LEFT, RIGHT, main("start = a(args)", "left(start)", "right(start)")),
+        {"a": ["input"], "left": ["a"], "right": ["a"]},
+        ("left", "right"),
+    ),
+    Shape(
+        "fan-in merged",
+        workflow(LEFT, RIGHT, JOIN, main("one, two = left(args), right(args)", "return join(one, two)")),
+        {"left": ["input"], "right": ["input"], "join": ["right"]},
+        ("join",),
+    ),
+    Shape(
+        "fan-in merged against the order of the calls",
+        workflow(LEFT, RIGHT, JOIN, main("one, two = left(args), right(args)", "return join(two, one)")),
+        {"left": ["input"], "right": ["input"], "join": ["left"]},
+        ("join",),
+    ),
+    Shape(
+        "fan-in separate",
+        workflow(LEFT, RIGHT, JOIN_TWO, main("one, two = left(args), right(args)", "return join(two, one)")),
+        {"left": ["input"], "right": ["input"], "join": ["right", "left"]},
+        ("join",),
+    ),
+    Shape(
+        "diamond",
+        workflow(A, LEFT, RIGHT, JOIN, main("start = a(args)", "return join(left(start), right(start))")),
+        {"a": ["input"], "left": ["a"], "right": ["a"], "join": ["right"]},
+        ("join",),
+    ),
+    Shape(
+        "two roots",
+        workflow(A, B, C, LEFT, main("one, two = a(args), b(args)", "return left(one), c(two)")),
+        {"a": ["input"], "b": ["input"], "left": ["a"], "c": ["b"]},
+        ("left", "c"),
+    ),
+]
+
+_CALLS = [
+    Shape(
+        "keyword call",
+        workflow(LEFT, RIGHT, JOIN_TWO, main("return join(two=left(args), one=right(args))")),
+        {"left": ["input"], "right": ["input"], "join": ["right", "left"]},
+        ("join",),
+    ),
+    Shape(
+        "any number of parameters",
+        workflow(A, B, C, step("join", "*many")) + main("return join(c(args), a(args), b(args))"),
+        {"a": ["input"], "b": ["input"], "c": ["input"], "join": ["c", "a", "b"]},
+        ("join",),
+    ),
+    Shape(
+        "one value twice",
+        workflow(A, JOIN_TWO, main("one = a(args)", "return join(one, one)")),
+        {"a": ["input"], "join": ["a", "a"]},
+        ("join",),
+    ),
+    Shape(
+        "one value merged twice",
+        workflow(A, B, JOIN, main("one = a(args)", "return join(one, b(args), one)")),
+        {"a": ["input"], "b": ["input"], "join": ["a"]},
+        ("join",),
+    ),
+    Shape(
+        "the flow's input merged behind a task's output",
+        workflow(A, JOIN, main("return join(a(args), args)")),
+        {"a": ["input"], "join": ["input"]},
+        ("join",),
+    ),
+    Shape(
+        "the flow's input merged before a task's output",
+        workflow(A, JOIN, main("return join(args, a(args))")),
+        {"a": ["input"], "join": ["a"]},
+        ("join",),
+    ),
+    Shape(
+        "the flow's input beside a task's output",
+        workflow(A, JOIN_TWO, main("return join(a(args), args)")),
+        {"a": ["input"], "join": ["a", "input"]},
+        ("join",),
+    ),
+    Shape(
+        "the same function twice",
+        workflow(A, B, main("first = a(args)", "second = a.named('a-again')(first)", "return b(first, second)")),
+        {"a": ["input"], "a-again": ["a"], "b": ["a-again"]},
+        ("b",),
+    ),
+    Shape(
+        "a flow in a flow",
+        workflow(
+            A,
+            B,
+            C,
+            main("return b(a(args))", name="inner").replace("def main", "def inner"),
+            main("return c(inner(args))"),
+        ),
+        {"a": ["input"], "b": ["a"], "c": ["b"]},
+        ("c",),
+    ),
+    Shape(
+        "a task that hands on its args with env and all, and one that changes them in place",
+        workflow(
+            step("a", first="return args"),
+            step("left", first="args['n'] += 1; args['env']['task'] = 'left'; args['list'][0]['deep'] = 'changed'"),
+            RIGHT,
+            main("start = a(args)", "return left(start), right(start)"),
+        ),
+        {"left": ["input"], "right": ["input"]},
+        ("left", "right"),
+        given={**INPUT, "list": [{"deep": "as it was"}]},
+    ),
+    Shape("the flow gives back nothing", workflow(A, B, main("b(a(args))")), {"a": ["input"], "b": ["a"]}, ("b",)),
+    Shape(
+        "the flow gives back an early value",
+        workflow(A, B, main("one = a(args)", "b(one)", "return one")),
+        {"a": ["input"], "b": ["a"]},
+        ("a",),
+    ),
+    Shape("the flow gives back its input", workflow(A, main("a(args)", "return args")), {"a": ["input"]}, ("$args",)),
+    Shape(
+        "the flow gives back several, its input too",
+        workflow(A, B, main("one, two = a(args), b(args)", "return two, args, one")),
+        {"a": ["input"], "b": ["input"]},
+        ("b", "$args", "a"),
+    ),
+]
+
+_SETTINGS = [
+    Shape(
+        "task env",
+        workflow(
+            step("a", words="env={'LEVEL': 'task', 'LIST': [1, {'x': None}]}"),
+            B,
+            main("return b(a(args))", words="env={'default': {'LEVEL': 'profile', 'DEBUG': True, 'RATIO': 0.5}}"),
+        ),
+        {"a": ["input"], "b": ["a"]},
+        ("b",),
+    ),
+    Shape(
+        "params",
+        workflow(
+            A,
+            main(
+                "return a(args)",
+                words="params={'shared': 'param', 'n': 1, 'ratio': 1.0, 'on': True, 'none': None, 'deep': {'a': 1},"
+                " 'list': [1, 'x'], 'kept': {'k': [1.5]}}",
+            ),
+        ),
+        {"a": ["given"]},
+        ("a",),
+        given={"shared": "given", "n": 7, "ratio": 2.5, "none": "no more", "deep": {"b": [2]}, "list": [[], {}]},
+    ),
+    Shape("nothing given", workflow(A, B, main("return b(a(args))")), {"a": [None], "b": ["a"]}, ("b",), given={}),
+    Shape(
+        "retries that succeed",
+        workflow(
+            step("a", words="retries=3", first="assert attempt(args) == 3"),
+            step("b", words="retries=1, retry_delay=0.05", first="assert attempt(args) == 2"),
+            main("return b(a(args))", words="on_failure=note"),
+        ),
+        {"a": ["input"], "b": ["a"]},
+        ("b",),
+        attempts={"a": 3, "b": 2},
+    ),
+    Shape(
+        "Korean",
+        workflow(
+            step("불러오기"),
+            step("합치기", "하나, 둘"),
+            step("b", words="name='보고-최종', env={'이름': '값'}"),
+            main(
+                "하나 = 불러오기(args)",
+                "return b(합치기(하나, args))",
+                name="보고서",
+                words="env={'default': {'도시': '서울'}}",
+            ),
+        ),
+        {"불러오기": ["입력"], "합치기": ["불러오기", "입력"], "보고-최종": ["합치기"]},
+        ("보고-최종",),
+        given={"shared": "입력", "인사": "안녕하세요", "목록": ["가", {"나": "다"}]},
+    ),
+    Shape(
+        "names that only Dagster and files would mistake",
+        workflow(
+            step("a", words="name='input'"),
+            step("b", words="name='step.one-two_3'"),
+            main("return b(a(args))", name="with-dashes.and.dots"),
+        ),
+        {"input": ["input"], "step.one-two_3": ["input"]},
+        ("step.one-two_3",),
+    ),
+    Shape(
+        "values of every kind",
+        workflow(A, step("b", first="return {**args, 'pair': (1, 2), 'b': 1e300, 'c': -0.0}"), C)
+        + main("return c(b(a(args)), args)"),
+        {"a": ["input"], "c": ["input"]},
+        ("c",),
+        given={
+            **INPUT,
+            "large": 2**80 + 1,
+            "negative": -(2**63) - 1,
+            "float": 0.1,
+            "whole float": 1.0,
+            "tiny": 5e-324,
+            "null": None,
+            "bools": [True, False],
+            "": "empty key",
+            "text": '\u0000\u001f"\\/ \u2028 é 한글 🧪',
+            "deep": {"a": [[], {}, [{"b": [None]}]]},
+            "looks like config": {"env": "HOME", "$": "{{ 1 }}"},
+        },
+    ),
+]
+
+#: Much in one, for runners that are slow to start.
+MUCH_IN_ONE = Shape(
+    "much in one",
+    workflow(
+        step("불러오기", words="retries=1, env={'이름': '값'}", first="assert attempt(args) == 2"),
+        LEFT,
+        JOIN_TWO,
+        main(
+            "start = 불러오기(args)",
+            "return join(args, left(start)), start",
+            name="보고서",
+            words="params={'shared': 'param', '나라': '한국'}, env={'default': {'도시': '서울'}}",
+        ),
+    ),
+    {"불러오기": ["입력"], "left": ["불러오기"], "join": ["입력", "left"]},
+    ("join", "불러오기"),
+    given={"나라": "대한민국", "shared": "입력"},
+    attempts={"불러오기": 2},
+)
+
+WIDTH, DEPTH = 50, 200
+
+
+def wide() -> Shape:
+    """Fifty tasks side by side between two."""
+    between = ", ".join(f"a.named('a{number}')(start)" for number in range(WIDTH))
+    return Shape(
+        "wide",
+        workflow(A, B, main("start = b(args)", f"return a({between})")),
+        {"b": ["input"], **{f"a{number}": ["b"] for number in range(WIDTH)}, "a": [f"a{WIDTH - 1}"]},
+        ("a",),
+    )
+
+
+def deep() -> Shape:
+    """A chain of two hundred tasks."""
+    return Shape(
+        "deep",
+        workflow(
+            A,
+            main(
+                "value = args",
+                f"for number in range({DEPTH}):",
+                "    value = a.named(f'a{number}')(value)",
+                "return value",
+            ),
+        ),
+        {"a0": ["input"], **{f"a{number}": [f"a{number - 1}"] for number in range(1, DEPTH)}},
+        (f"a{DEPTH - 1}",),
+    )
+
+
+SHAPES = [*_GRAPHS, *_CALLS, *_SETTINGS, MUCH_IN_ONE, wide(), deep()]
