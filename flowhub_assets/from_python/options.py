@@ -124,7 +124,7 @@ def quantity(word: str, value: object, example: str) -> Optional[str]:
         raise wrong(word, value, f"a quantity: {word}={example!r}")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return repr(value)
+    return repr(float(value)) if isinstance(value, float) else str(int(value))  # numpy's floats print their type
 
 
 def first_of(new: str, old: str, values: Mapping[str, Optional[str]]) -> Optional[str]:

@@ -111,12 +111,22 @@ _SOURCE_KEYS = {
     "config_map": "name",
     "secret": "secretName",
     "host_path": "path",
+    "empty_dir": "sizeLimit",
 }
 
 
 def _volume_source(field: str, value: object) -> object:
     if not isinstance(value, Mapping):
         return value
+    key = _SOURCE_KEYS.get(field)
+    for other in value:
+        if key is not None and other != key:
+            raise DefinitionError(
+                f"{field} in volumes has the key {other!r}",
+                where=caller(),
+                effect="only its name can be given here",
+                remedy=f"write Volume(name='...', {field}=...)",
+            )
     if field == "empty_dir":
         return value.get("sizeLimit", True)
-    return value.get(_SOURCE_KEYS.get(field, ""), value)
+    return value.get(key, value)

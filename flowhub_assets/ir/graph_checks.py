@@ -61,7 +61,7 @@ def names_stay_apart(pipeline: Pipeline) -> Iterator[Problem]:
 
 def needs_exist(pipeline: Pipeline) -> Iterator[Problem]:
     """What a task needs, and what the pipeline gives back, is a task of the pipeline or its input."""
-    known = [task.name for task in pipeline.tasks]
+    known = {task.name: task for task in pipeline.tasks}
     for task in pipeline.tasks:
         for need in task.needs:
             if need != FLOW_INPUT and need not in known:
@@ -89,18 +89,19 @@ def find_cycle(needs: dict[str, tuple[str, ...]]) -> list[str]:
     """The names on one circle in the direction in which values flow, its first name again at the end; [] if none."""
     done: set[str] = set()
     for start in needs:
-        path: list[str] = []
+        path: dict[str, None] = {}  # in order, and quick to look into
         ahead = [iter((start,))]
         while ahead:
             name = next(ahead[-1], None)
             if name is None:
                 ahead.pop()
                 if path:
-                    done.add(path.pop())
+                    done.add(path.popitem()[0])
             elif name in path:
-                return [*path[path.index(name) :], name][::-1]
+                names_on_path = list(path)
+                return [*names_on_path[names_on_path.index(name) :], name][::-1]
             elif name in needs and name not in done:
-                path.append(name)
+                path[name] = None
                 ahead.append(iter(needs[name]))
     return []
 

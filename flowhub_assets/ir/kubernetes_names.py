@@ -22,13 +22,13 @@ _IMAGE = re.compile(
 
 def dns_label(text: str) -> str:
     """Namespaces and volumes."""
-    legal = _LABEL.fullmatch(text) and len(text) <= 63
+    legal = len(text) <= 63 and _LABEL.fullmatch(text)
     return "" if legal else "at most 63 small letters, digits and '-', with a letter or digit at both ends"
 
 
 def dns_subdomain(text: str) -> str:
     """Service accounts, claims, config maps and secrets."""
-    legal = _SUBDOMAIN.fullmatch(text) and len(text) <= 253
+    legal = len(text) <= 253 and _SUBDOMAIN.fullmatch(text)
     return "" if legal else "small letters, digits, '-' and '.', with a letter or digit at both ends of each part"
 
 
@@ -37,13 +37,13 @@ def qualified_name(text: str) -> str:
     prefix, slash, name = text.rpartition("/")
     if slash and dns_subdomain(prefix):
         return "a domain before the '/', as in 'karpenter.sh/nodepool'"
-    legal = _WORD.fullmatch(name) and len(name) <= 63
+    legal = len(name) <= 63 and _WORD.fullmatch(name)
     return "" if legal else "at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 
 
 def label_value(text: str) -> str:
     """The value of a label or of a taint; '' is legal."""
-    legal = not text or (_WORD.fullmatch(text) and len(text) <= 63)
+    legal = not text or (len(text) <= 63 and _WORD.fullmatch(text))
     return "" if legal else "at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 
 
@@ -51,6 +51,6 @@ def image(text: str) -> str:
     """A container image: ``registry/repository:tag``."""
     return (
         ""
-        if _IMAGE.fullmatch(text) and len(text) <= 500
+        if len(text) <= 500 and _IMAGE.fullmatch(text)
         else "registry/repository:tag, the repository in small letters"
     )

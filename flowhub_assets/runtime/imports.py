@@ -82,7 +82,12 @@ def _is_loaded_by_path(module: ModuleType) -> bool:
 
 
 def _hide_namesakes(folder: str) -> dict[str, ModuleType]:
-    own = _top_level_names(folder)
+    try:
+        entries = set(os.listdir(folder))
+    except OSError:
+        return {}
+    # The folder may hold thousands of files: the names to look for come from sys.modules.
+    own = {top for top in {name.partition(".")[0] for name in sys.modules} if _provides(folder, entries, top)}
     hidden: dict[str, ModuleType] = {}
     for name, module in list(sys.modules.items()):
         top = name.partition(".")[0]
@@ -91,22 +96,12 @@ def _hide_namesakes(folder: str) -> dict[str, ModuleType]:
     return hidden
 
 
-def _top_level_names(folder: str) -> set[str]:
-    names: set[str] = set()
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return names
-    for entry in entries:
-        if entry.name.endswith(".py") and entry.name != "__init__.py":
-            names.add(entry.name[: -len(".py")])
-        elif entry.is_dir() and entry.name.isidentifier() and _is_package(entry.path, entry.name):
-            names.add(entry.name)
-    return names
-
-
-def _is_package(path: str, name: str) -> bool:
-    if os.path.isfile(os.path.join(path, "__init__.py")):
+def _provides(folder: str, entries: set[str], name: str) -> bool:
+    if f"{name}.py" in entries:
+        return True
+    if name not in entries:
+        return False
+    if os.path.isfile(os.path.join(folder, name, "__init__.py")):
         return True
     # Without __init__.py a folder counts only against another such folder, as in Python itself.
     loaded = sys.modules.get(name)

@@ -166,7 +166,13 @@ def test_everything_said_reaches_the_pipeline() -> None:
         params={"data": {}},
         tags=["x"],
         owners=["me@example.com", "team:ml"],
-        volumes=[Volume("cache", empty_dir=True), {"name": "cfg", "configMap": {"name": "settings"}}],
+        volumes=[
+            Volume("cache", empty_dir=True),
+            {"name": "cfg", "configMap": {"name": "settings"}},
+            {"name": "claim", "persistentVolumeClaim": {"claimName": "my-pvc"}},
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "own", "host_path": "/data"},
+        ],
         annotations={"example.com/a": "b"},
         service_account_name="my-sa",
         on_failure=handler,
@@ -202,7 +208,13 @@ def test_everything_said_reaches_the_pipeline() -> None:
     assert heavy.env == {"SIZE": [1, 2]}
     assert heavy.function.endswith("<locals>.work")
     assert heavy.source.file == __file__
-    assert made.volumes == (Volume("cache", empty_dir=True), Volume("cfg", config_map="settings"))
+    assert made.volumes == (
+        Volume("cache", empty_dir=True),
+        Volume("cfg", config_map="settings"),
+        Volume("claim", persistent_volume_claim="my-pvc"),
+        Volume("scratch", empty_dir=True),
+        Volume("own", host_path="/data"),
+    )
     assert made.schedule == Schedule(cron="0 6 * * mon-fri", timezone="Asia/Seoul")
     assert made.description == "Says what it does.\n\nAt length."
     assert made.failure_task is not None

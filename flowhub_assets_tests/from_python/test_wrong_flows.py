@@ -245,6 +245,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "volume name": (_flow("volumes=[Volume('My_V', secret='a')]"), ["volume 'My_V' has a name", "small letters"]),
     "host path": (_flow("volumes=[Volume('v', host_path='data')]"), ["relative host_path 'data'"]),
     "empty dir size": (_flow("volumes=[Volume('v', empty_dir='1GB')]"), ["size limit '1GB'", "'1Gi'"]),
+    "volume options": (
+        _flow("volumes=[{'name': 'v', 'emptyDir': {'medium': 'Memory'}}]"),
+        ["empty_dir in volumes has the key 'medium'"],
+    ),
     "same volume twice": (
         _flow("volumes=[Volume('v', secret='a'), Volume('v', secret='b')]"),
         ["two volumes are named 'v'"],
