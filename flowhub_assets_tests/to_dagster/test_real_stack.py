@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -89,7 +90,7 @@ def long(args):
         file.write("x")
     if not os.path.exists("BASE/released"):
         with open("BASE/long.pids", "w") as file:
-            file.write(f"{os.getpid()} {os.getppid()}")
+            file.write(f"{os.getpid()} ")
         time.sleep(300)
     return {"n": args["n"] + args["more"]}
 
@@ -107,6 +108,7 @@ REEXECUTE = """mutation($params: ReexecutionParams!) { launchRunReexecution(reex
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { runId jobName status tags { key value } } } } }"
+LOG = "query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } } }"
 CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { assetChecksOrError {
   ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
 
@@ -281,7 +283,7 @@ def test_a_run_worker_killed_in_the_middle_of_a_task_then_resumed(stack: Stack) 
     run_id = stack.run("my_long")
     pids = stack.base / "long.pids"
     stack.wait(lambda: pids.exists() and pids.read_text().count(" "), "the long task")
-    worker = _run_worker(run_id)
+    worker = _run_worker(stack, run_id)
     for pid in (worker, int(pids.read_text().split()[0])):
         os.kill(pid, signal.SIGKILL)
     assert stack.end_of(run_id) == "FAILURE", "the daemon's run monitoring tells the end"
@@ -301,15 +303,12 @@ def test_a_run_worker_killed_in_the_middle_of_a_task_then_resumed(stack: Stack) 
     assert json.loads(line)["task"] == "long"
 
 
-def _run_worker(run_id: str) -> int:
-    """The process whose command line names the run: the one that Dagster started for it."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                command = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
-                if run_id in command and "execute_run" in command:
-                    return int(entry.name)
-    raise LookupError(f"no process executes run {run_id}")
+def _run_worker(stack: Stack, run_id: str) -> int:
+    """The process that Dagster started for the run, by the run's own log."""
+    messages = [event["message"] for event in stack.ask(LOG, id=run_id)["logsForRun"]["events"]]
+    pids = [match.group(1) for text in messages if (match := re.search(r"parent process \(pid: (\d+)\)", text))]
+    assert pids, messages
+    return int(pids[0])
 
 
 def test_a_file_that_does_not_load_is_a_failed_check(stack: Stack) -> None:

@@ -1,0 +1,210 @@
+"""Placement → dagster-k8s/config → the Job that dagster-k8s makes of it, held against Kubernetes' own schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from dagster import DagsterInstance
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import (
+    DagsterK8sJobConfig,
+    UserDefinedDagsterK8sConfig,
+    construct_dagster_k8s_job,
+    get_user_defined_k8s_config,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kubernetes.client import ApiClient
+
+from flowhub_assets.ir.checks import require
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
+from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
+from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, PRIORITY_TAG, kubernetes_config, op_tags
+from flowhub_assets_tests.workflows import Workflows
+
+VERSIONS = ("1.29", "1.34")
+
+SOURCE = Source("/flows/workflow.py", 1)
+
+
+def job_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The Kubernetes Job for a step with this tag, as the API server gets it."""
+    job = construct_dagster_k8s_job(
+        DagsterK8sJobConfig(job_image="registry.example/flows:1", dagster_home="/opt/dagster"),
+        args=["dagster", "api", "execute_step"],
+        job_name="dagster-step-1",
+        user_defined_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config),
+    )
+    document: dict[str, Any] = ApiClient().sanitize_for_serialization(job)
+    return {"apiVersion": "batch/v1", "kind": "Job", **document}
+
+
+NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+VALUES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,8}[A-Za-z0-9])?", fullmatch=True)
+KEYS = st.one_of(VALUES, st.builds("{}.io/{}".format, NAMES, VALUES))
+CPU = st.sampled_from(["500m", "1", "2", "0.5", "1.5"])
+MEMORY = st.sampled_from(["512Mi", "1Gi", "1.5Gi", "4G", "2e9"])
+LIMIT_CPU, LIMIT_MEMORY = st.sampled_from(["8", "8500m"]), st.sampled_from(["64Gi", "70G"])
+
+
+@st.composite
+def tolerations(draw: Any) -> Toleration:
+    if draw(st.booleans()):
+        return Toleration(key=draw(st.none() | KEYS), operator="Exists", effect=draw(EFFECTS))
+    effect = draw(EFFECTS)
+    seconds = draw(st.none() | st.integers(0, 10**6)) if effect == "NoExecute" else None
+    return Toleration(draw(KEYS), "Equal", draw(st.none() | st.just("") | VALUES), effect, seconds)
+
+
+EFFECTS = st.sampled_from([None, "NoSchedule", "PreferNoSchedule", "NoExecute"])
+
+
+@st.composite
+def volumes(draw: Any, name: str) -> Volume:
+    source = draw(st.sampled_from(["persistent_volume_claim", "config_map", "secret", "host_path", "empty_dir"]))
+    value = {"host_path": st.just("/data/models"), "empty_dir": st.just(True) | MEMORY}.get(source, NAMES)
+    return Volume(name, **{source: draw(value)})
+
+
+@st.composite
+def pipelines(draw: Any) -> Pipeline:
+    """A pipeline of one task that passes all checks, with any placement."""
+    names = draw(st.lists(NAMES, max_size=3, unique=True))
+    made = tuple(draw(volumes(name)) for name in names)
+    mounted = draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+    mounts = tuple(
+        VolumeMount(name, f"/mnt/{name}", draw(st.none() | st.just("inner/folder")), draw(st.booleans()))
+        for name in mounted
+    )
+    placement = Placement(
+        image=draw(st.none() | st.just("registry.example:5000/team/image:v1.0")),
+        cpu=draw(st.none() | CPU),
+        memory=draw(st.none() | MEMORY),
+        gpu=draw(st.none() | st.sampled_from(["0", "1", "8"])),
+        limit_cpu=draw(st.none() | LIMIT_CPU),
+        limit_memory=draw(st.none() | LIMIT_MEMORY),
+        tolerations=tuple(draw(st.lists(tolerations(), max_size=3))),
+        node_selector=draw(st.dictionaries(KEYS, st.just("") | VALUES, max_size=3)),
+        volume_mounts=mounts,
+    )
+    task = Task("task", (FLOW_INPUT,), SOURCE, "task", placement=placement, priority=draw(st.integers(-5, 5)))
+    return Pipeline(
+        name="flow",
+        tasks=(task,),
+        source=SOURCE,
+        result=("task",),
+        volumes=made,
+        annotations=draw(st.dictionaries(KEYS, st.text(max_size=5), max_size=2)),
+        service_account_name=draw(st.none() | NAMES),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(pipelines())
+def test_every_legal_placement_becomes_a_job_that_kubernetes_takes(pipeline: Pipeline) -> None:
+    require(pipeline)
+    (task,) = pipeline.tasks
+    placement = task.placement
+    tags = op_tags(pipeline, task)
+    # As dagster-k8s reads it: Dagster keeps a tag that is not text as JSON.
+    config = get_user_defined_k8s_config({key: value if isinstance(value, str) else json.dumps(value) for key, value in tags.items()})
+    job = job_of(config.to_dict())
+    for version in VERSIONS:
+        kubernetes_validate.validate(job, version, strict=True)
+    template = job["spec"]["template"]
+    pod = template["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == (placement.image or "registry.example/flows:1")
+    requests, limits = (container.get("resources", {}).get(kind) or {} for kind in ("requests", "limits"))
+    assert (requests.get("cpu"), requests.get("memory")) == (placement.cpu, placement.memory)
+    assert (limits.get("cpu"), limits.get("memory")) == (placement.limit_cpu, placement.limit_memory)
+    assert limits.get("nvidia.com/gpu") == placement.gpu
+    assert (pod.get("nodeSelector") or {}) == placement.node_selector
+    assert len(pod.get("tolerations") or []) == len(placement.tolerations)
+    assert pod.get("serviceAccountName") == pipeline.service_account_name
+    mounted = {mount.name for mount in placement.volume_mounts}
+    assert mounted <= {mount["name"] for mount in container["volumeMounts"] or []}
+    assert {volume["name"] for volume in pod.get("volumes") or []} - {"dagster-instance"} == mounted
+    kept = template["metadata"].get("annotations") or {}
+    assert {key: kept.get(key) for key in pipeline.annotations} == pipeline.annotations
+    assert tags.get(PRIORITY_TAG) == (str(task.priority) if task.priority else None)
+
+
+def test_the_schema_refuses_a_misspelling() -> None:
+    job = job_of({"pod_spec_config": {"nodeSelector": {"disk": "ssd"}}})
+    kubernetes_validate.validate(job, VERSIONS[0], strict=True)
+    job["spec"]["template"]["spec"]["nodeSelecter"] = {"disk": "ssd"}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, VERSIONS[0], strict=True)
+
+
+def test_word_for_word() -> None:
+    placement = Placement(
+        image="image:v1",
+        cpu="2",
+        memory="4Gi",
+        gpu="1",
+        limit_cpu="4",
+        limit_memory="8Gi",
+        tolerations=(Toleration("nvidia.com/gpu", "Exists", effect="NoExecute", toleration_seconds=0),),
+        node_selector={"karpenter.sh/nodepool": "gpu"},
+        volume_mounts=(VolumeMount("cache", "/root/.cache", "models", True),),
+    )
+    config = kubernetes_config(
+        placement,
+        volumes=[Volume("cache", persistent_volume_claim="my-pvc"), Volume("unused", empty_dir=True)],
+        annotations={"team": "data"},
+        service_account_name="my-sa",
+    )
+    mount = {"name": "cache", "mountPath": "/root/.cache", "subPath": "models", "readOnly": True}
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}
+    assert config == {
+        "container_config": {
+            "image": "image:v1",
+            "resources": {
+                "requests": {"cpu": "2", "memory": "4Gi"},
+                "limits": {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"},
+            },
+            "volumeMounts": [mount],
+        },
+        "pod_spec_config": {
+            "serviceAccountName": "my-sa",
+            "nodeSelector": {"karpenter.sh/nodepool": "gpu"},
+            "tolerations": [toleration],
+            "volumes": [{"name": "cache", "persistentVolumeClaim": {"claimName": "my-pvc"}}],
+        },
+        "pod_template_spec_metadata": {"annotations": {"team": "data"}},
+    }
+    assert kubernetes_config(Placement()) == {}
+
+
+def test_the_tag_stands_on_the_op_and_dagster_k8s_finds_it(workflows: Workflows, instance: DagsterInstance) -> None:
+    text = """
+        from flowhub import Toleration, Volume, VolumeMount
+
+        @task(cpu="2", gpu="1", image="image:v1", volume_mounts=[VolumeMount(name="cache", mount_path="/c")],
+              tolerations=[Toleration(key="gpu", operator="Exists", effect="NoSchedule")], priority=7, pool="gpus")
+        def heavy(args):
+            return args
+
+        @task
+        def light(args):
+            return args
+
+        @flow(volumes=[Volume(name="cache", persistent_volume_claim="pvc")])
+        def placed(args):
+            return light(heavy(args))
+    """
+    workflows.write("placed.py", text)
+    job = workflows.repository().get_job("placed")
+    heavy, light = job.get_node_named("placed__heavy").definition, job.get_node_named("placed__light").definition
+    assert KUBERNETES_TAG not in light.tags
+    assert heavy.tags[PRIORITY_TAG] == "7"
+    assert heavy.pool == "gpus"
+    config = get_user_defined_k8s_config({KUBERNETES_TAG: heavy.tags[KUBERNETES_TAG]})
+    context = K8sContainerContext(run_k8s_config=config)
+    assert context.run_k8s_config.container_config["image"] == "image:v1"
+    assert context.run_k8s_config.container_config["resources"]["limits"] == {"nvidia.com/gpu": "1"}
