@@ -49,7 +49,7 @@ def compare_species(args):
     F is the variance between the species over the variance within them; eta² is the share of all variance
     that the species explain, from 0 to 1.
     """
-    from scipy.stats import f_oneway
+    from scipy.special import fdtrc
 
     values, species = read_table(args["iris_url"], args["env"])
     groups = {kind: values[[name == kind for name in species]] for kind in args["species"]}
@@ -57,10 +57,16 @@ def compare_species(args):
     spreads = {kind: dict(zip(MEASURES, group.std(axis=0, ddof=1).round(3).tolist())) for kind, group in groups.items()}
     anova = {}
     for column, name in enumerate(MEASURES):
-        f, p = f_oneway(*(group[:, column] for group in groups.values()))
-        between = sum(len(g) * (g[:, column].mean() - values[:, column].mean()) ** 2 for g in groups.values())
-        total = ((values[:, column] - values[:, column].mean()) ** 2).sum()
-        anova[name] = {"F": round(float(f), 2), "p": float(p), "eta²": round(float(between / total), 4)}
+        middle = values[:, column].mean()
+        between = float(sum(len(group) * (group[:, column].mean() - middle) ** 2 for group in groups.values()))
+        within = float(sum(((group[:, column] - group[:, column].mean()) ** 2).sum() for group in groups.values()))
+        freedom = len(groups) - 1, len(values) - len(groups)
+        f = (between / freedom[0]) / (within / freedom[1])
+        anova[name] = {
+            "F": round(f, 2),
+            "p": float(f"{fdtrc(*freedom, f):.3g}"),
+            "eta²": round(between / (between + within), 4),
+        }
     show("mean by species, cm", [{"species": kind, **row} for kind, row in means.items()])
     show("analysis of variance", [{"measure": name, **row} for name, row in anova.items()])
     return {**args, "means": means, "standard_deviations": spreads, "anova": anova}
@@ -73,14 +79,14 @@ def find_structure(args):
     The components are those of the standardised measures, so that no measure counts more for being larger.
     """
     import numpy
-    from sklearn.decomposition import PCA
-    from sklearn.preprocessing import StandardScaler
 
     values, _ = read_table(args["iris_url"], args["env"])
     correlation = numpy.corrcoef(values.T).round(4)
-    components = PCA(n_components=2)
-    points = components.fit_transform(StandardScaler().fit_transform(values))
-    explained = components.explained_variance_ratio_.round(4)
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
+    _, sizes, directions = numpy.linalg.svd(standard, full_matrices=False)
+    # A component may point either way: the greater loadings shall point to the right and up.
+    loadings = directions[:2] * numpy.sign(directions[:2].sum(axis=1, keepdims=True))
+    explained = (sizes[:2] ** 2 / (sizes**2).sum()).round(4)
     show(
         "correlations",
         [{"measure": name, **dict(zip(MEASURES, row))} for name, row in zip(MEASURES, correlation.tolist())],
@@ -90,8 +96,8 @@ def find_structure(args):
         **args,
         "correlation": correlation,
         "explained_variance": explained,
-        "loadings": components.components_.round(4),
-        "points": points.round(3),
+        "loadings": loadings.round(4),
+        "points": (standard @ loadings.T).round(3),
     }
 
 
@@ -131,7 +137,7 @@ def draw(args, species):
     from matplotlib.figure import Figure
 
     ink, quiet = "#212529", "#868E96"
-    figure = Figure(figsize=(11, 5.6), dpi=110, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(11, 5.6), dpi=90, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     flowers, bars, grid = figure.subplot_mosaic("AAB\nAAC", width_ratios=[1, 1, 1.15]).values()
     figure.suptitle("Three kinds of iris, four measures, 150 flowers", x=0.01, ha="left", fontsize=15, color=ink)
