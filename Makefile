@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev test lint bench golden lock clean
+.PHONY: help demo dev test lint bench golden screenshots lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -46,8 +46,11 @@ bench: $(VENV)/.dev ## measure the README's figures (ARGS="--readme" writes them
 golden: $(VENV)/.dev ## write the golden files anew; look at the diff before you commit it
 	$(BIN)/python -m pytest flowhub_assets_tests/golden --regenerate-golden
 
+screenshots: $(VENV)/.screenshots $(DAGSTER_HOME)/dagster.yaml ## take the README's pictures anew (needs a Chromium)
+	$(BIN)/python .ci/screenshots.py
+
 lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml
-	$(LOCK) --extra demo --extra dev --extra ml --extra server --extra templates --output-file deploy/constraints.txt
+	$(LOCK) --extra demo --extra dev --extra ml --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
 	$(LOCK) --extra airflow --output-file deploy/constraints-airflow.txt
 
 clean: ## remove the environment, the caches and Dagster's storage
@@ -72,6 +75,10 @@ $(VENV)/.demo: $(VENV)/.python $(DECIDING)
 $(VENV)/.dev: $(VENV)/.python $(DECIDING)
 	$(PIP) --editable '.[demo,dev,templates]'
 	@touch $(VENV)/.demo $@
+
+$(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
+	$(PIP) --editable '.[demo,screenshots]'
+	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml
 	@mkdir -p $(@D)

@@ -19,6 +19,7 @@ def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
     environment = {
         "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "DAGSTER_HOME": str(checkout / ".dagster"),
+        "COLUMNS": "160",
         "MAKEFLAGS": "",
         "MAKELEVEL": "",
     }
