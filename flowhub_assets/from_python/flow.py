@@ -224,7 +224,7 @@ def flow(function: Any = None, /, **words: Any) -> Any:
         "flow", [word for word in words if word not in options.FLOW_WORDS and word not in ("name", "env")]
     )
     settings, on_failure = _settings(words), _failure_function(words.get("on_failure"))
-    if function is not None:
+    if function is not None and function is not ...:  # @flow(...), as manuals write it, says nothing
         return _made(Flow(function, settings, on_failure))
 
     @plain_errors

@@ -192,7 +192,7 @@ def task(function: Any = None, /, **words: Any) -> Any:
         "task", [word for word in words if word not in options.TASK_WORDS and word not in ("name", "env")]
     )
     settings = _settings(words)  # here, where the user's line is the decorator's
-    if function is not None:
+    if function is not None and function is not ...:  # @task(...), as manuals write it, says nothing
         return TaskFunction(function, settings)
 
     @plain_errors

@@ -86,6 +86,21 @@ def test_readme_diamond() -> None:
     assert main.runnable.bodies["a"]({}) == {"a": 1}
 
 
+def test_three_dots_say_nothing() -> None:
+    dots: Any = ...  # as manuals write it: @task(...)
+
+    @task(dots)
+    def my_task(args: Args) -> Args:
+        return args
+
+    @flow(dots)
+    def main(args: Any) -> Any:
+        return my_task(args)
+
+    assert isinstance(main, Flow)
+    assert _tasks(main.pipeline) == {"my_task": ((FLOW_INPUT,), True)}
+
+
 @pytest.mark.parametrize(
     ("call", "needs", "merge"),
     [

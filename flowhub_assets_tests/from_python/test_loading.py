@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.from_python.loading import find_files, flows_in, load_file, load_module
+from flowhub_assets.from_python.loading import flows_in, load_file, load_module
 from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.step import Runnable
@@ -136,28 +134,6 @@ def test_flows_stand_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [runnable.pipeline.name for runnable in load_file(path)] == ["main", "z", "y"]
 
 
-def test_finds_the_files_that_hold_flows(tmp_path: Path) -> None:
-    wanted = [
-        _write(tmp_path / "a.py", _FLOW),
-        _write(tmp_path / "b" / "many_lines.py", "from flowhub import (\n    task,\n    flow,\n)\n"),
-        _write(tmp_path / "b" / "broken.py", "from flowhub import flow\ndef x(:\n"),
-        _write(tmp_path / "b" / "module.py", "import flowhub\n\n@flowhub.flow\ndef main(args): ...\n"),
-        _write(tmp_path / "b" / "star.py", "from flowhub_assets import *\n"),
-        _write(tmp_path / "b" / "indented.py", "try:\n    from flowhub import flow\nexcept ImportError:\n    raise\n"),
-    ]
-    wanted.append(str(tmp_path / "korean.py"))
-    Path(wanted[-1]).write_bytes("from flowhub import flow  # 음성\nx = '음성'\n".encode("euc-kr"))
-    _write(tmp_path / "helper.py", "from flowhub import task, get_storage\n")
-    _write(tmp_path / "b" / "docs.py", '"""\nfrom flowhub import flow\n"""\n')
-    _write(tmp_path / "b" / "other.py", "from airflow import flow\n")
-    _write(tmp_path / "b" / "plain.py", "import flowhub\nflow = 1\n")
-    for folder in (".hidden", "__pycache__", "venv", "node_modules"):
-        _write(tmp_path / folder / "w.py", _FLOW)
-    _write(tmp_path / "own_env" / "pyvenv.cfg", "")
-    _write(tmp_path / "own_env" / "lib" / "w.py", _FLOW)
-    assert find_files(str(tmp_path)) == sorted(wanted)
-
-
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(place for place in sys.path if place)
     env = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -236,34 +212,3 @@ def test_a_flows_body_may_import_a_sibling_too(tmp_path: Path) -> None:
     ran = run_pipeline(runnable, {}, profile={"WORKSPACE": str(tmp_path / "out")})
     assert ran.value == {"late": 5}
     assert not any(name.startswith("parts_of_mine") for name in sys.modules)
-
-
-def test_a_child_can_import_while_a_thread_of_its_parent_did(tmp_path: Path) -> None:
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with importable(str(tmp_path)):
-            held.set()
-            done.wait(timeout=30)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert held.wait(timeout=10)
-    child = os.fork()
-    if child == 0:
-        with importable(str(tmp_path / "other")):
-            os._exit(7)
-    try:
-        waited = [0, 0]
-        for _ in range(200):
-            waited = list(os.waitpid(child, os.WNOHANG))
-            if waited[0]:
-                break
-            done.wait(timeout=0.05)
-        else:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(waited[1]) == 7
-    finally:
-        done.set()
-        thread.join(timeout=10)
