@@ -5,8 +5,9 @@ obstore's threads do not live on in a forked child, where every request would wa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from flowhub_assets.resources.s3_client import DIGEST_NAME, S3Answer, S3Limits, bare_etag
 from flowhub_assets.resources.s3_config import S3Config
@@ -42,23 +43,26 @@ class BotoClient:
         answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=data, Metadata={DIGEST_NAME: digest})
         return bare_etag(answer.get("ETag"))
 
-    def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
-        """Stores what ``file`` reads in parts; returns the ETag."""
-        from boto3.exceptions import S3UploadFailedError
-        from boto3.s3.transfer import TransferConfig
-
-        transfer = TransferConfig(
-            multipart_threshold=part_size,
-            multipart_chunksize=part_size,
-            max_concurrency=threads,
-            preferred_transfer_client="classic",
-        )
-        extra = {"Metadata": {DIGEST_NAME: digest}}
+    def put_parts(self, key: str, parts: Iterator[bytes], part_size: int, threads: int, digest: str) -> str:  # noqa: ARG002
+        """Stores an object in parts, one after the other; returns its ETag."""
+        place = {"Bucket": self._bucket, "Key": key}
+        upload = self._client.create_multipart_upload(**place, Metadata={DIGEST_NAME: digest})["UploadId"]
         try:
-            self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra, Config=transfer)
-        except S3UploadFailedError as error:
-            raise (error.__cause__ or error.__context__ or error) from None
-        return bare_etag(self._client.head_object(Bucket=self._bucket, Key=key).get("ETag"))
+            sent = [
+                {"PartNumber": number, "ETag": self._put_part(place, upload, number, part)}
+                for number, part in enumerate(parts, 1)
+            ]
+            answer = self._client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": sent})
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                self._client.abort_multipart_upload(**place, UploadId=upload)
+            raise
+        return bare_etag(answer.get("ETag"))
+
+    def _put_part(self, place: dict[str, str], upload: str, number: int, part: bytes) -> str:
+        answer = self._client.upload_part(**place, UploadId=upload, PartNumber=number, Body=part)
+        etag: str = answer["ETag"]
+        return etag
 
     def get(self, key: str) -> S3Answer:
         """Asks for an object."""

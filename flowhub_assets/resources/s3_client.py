@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flowhub_assets.resources.s3_config import S3Config
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Store
 
 #: User metadata (``x-amz-meta-...``) that keeps our own digest of an object.
-DIGEST_NAME = "flowhub-sha256-8mib"
+DIGEST_NAME = "flowhub-crc32-8mib"
 
 _REQUEST_SECONDS = 900
 
@@ -57,8 +57,8 @@ class S3Client(Protocol):
     def put(self, key: str, data: bytes, digest: str) -> str:
         """Stores a small object; returns its ETag."""
 
-    def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
-        """Stores what ``file`` reads, in parts of ``part_size`` bytes, several at once; returns the ETag."""
+    def put_parts(self, key: str, parts: Iterator[bytes], part_size: int, threads: int, digest: str) -> str:
+        """Stores an object in parts of ``part_size`` bytes (the last one is the rest), several at once; its ETag."""
 
     def get(self, key: str) -> S3Answer:
         """Asks for an object."""
@@ -87,10 +87,15 @@ class ObstoreClient:
         answer = self._store.put(key, data, attributes=_attributes(digest), use_multipart=False)
         return bare_etag(answer["e_tag"])
 
-    def put_parts(self, key: str, file: IO[bytes], part_size: int, threads: int, digest: str) -> str:
-        """Stores what ``file`` reads in parts; returns the ETag."""
+    def put_parts(self, key: str, parts: Iterator[bytes], part_size: int, threads: int, digest: str) -> str:
+        """Stores an object in parts; returns its ETag."""
         answer = self._store.put(
-            key, file, attributes=_attributes(digest), use_multipart=True, chunk_size=part_size, max_concurrency=threads
+            key,
+            parts,
+            attributes=_attributes(digest),
+            use_multipart=True,
+            chunk_size=part_size,
+            max_concurrency=threads,
         )
         return bare_etag(answer["e_tag"])
 

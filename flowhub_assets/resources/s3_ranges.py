@@ -14,6 +14,7 @@ import re
 import threading
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -47,22 +48,20 @@ class RangedObject:
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
-def get_ranges(wanted: RangedObject, descriptor: int | None, with_md5: bool) -> tuple[str, str]:
+def get_ranges(wanted: RangedObject, descriptor: int, with_md5: bool) -> tuple[str, str]:
     """Writes the object into the open file ``descriptor``; returns its digest and its MD5 (``""`` if not asked for).
-
-    With None for the file the object is only read, to know its digest.
 
     Raises AccessRefused, ObjectMissing or TransferFailed, and OSError for the file.
     """
     starts = range(0, wanted.size, PART)
     md5 = hashlib.md5(usedforsecurity=False)
-    blocks: list[bytes] = []
+    blocks: list[int] = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="s3-get") as pool:
-        parts: list[Future[list[bytes]]] = [pool.submit(_part, wanted, descriptor, start) for start in starts]
+        parts: list[Future[list[int]]] = [pool.submit(_part, wanted, descriptor, start) for start in starts]
         try:
             for start, part in zip(starts, parts, strict=True):
                 blocks += part.result()
-                if with_md5 and descriptor is not None:
+                if with_md5:
                     _follow(md5, descriptor, start, min(wanted.size, start + PART))
         except BaseException:
             wanted.stopped.set()
@@ -77,9 +76,9 @@ def _follow(md5: Any, descriptor: int, start: int, end: int) -> None:
         start += len(data)
 
 
-def _part(wanted: RangedObject, descriptor: int | None, start: int) -> list[bytes]:
-    """Gets one part; the SHA-256 of each of its blocks."""
-    hashes = [hashlib.sha256() for _ in range(start, min(wanted.size, start + PART), BLOCK)]
+def _part(wanted: RangedObject, descriptor: int, start: int) -> list[int]:
+    """Gets one part; the CRC-32 of each of its blocks."""
+    blocks = [0 for _ in range(start, min(wanted.size, start + PART), BLOCK)]
     at, end, failures = start, min(wanted.size, start + PART), 0
     buffer = memoryview(bytearray(_READ))
     while at < end and not wanted.stopped.is_set():
@@ -87,9 +86,8 @@ def _part(wanted: RangedObject, descriptor: int | None, start: int) -> list[byte
         failure = response_error(0, "", wanted.what, wanted.storage)
         try:
             for count in _received(wanted, at, end, buffer):
-                if descriptor is not None:
-                    _write(descriptor, buffer[:count], at)
-                _hash(hashes, buffer[:count], at - start)
+                _write(descriptor, buffer[:count], at)
+                _count(blocks, buffer[:count], at - start)
                 at += count
                 wanted.advance(count)
         except _BrokenOff as error:
@@ -99,7 +97,7 @@ def _part(wanted: RangedObject, descriptor: int | None, start: int) -> list[byte
             if failures > wanted.limits.retries:
                 raise failure
             wanted.stopped.wait(wanted.limits.backoff(failures))
-    return [one.digest() for one in hashes]
+    return blocks
 
 
 class _BrokenOff(Exception):
@@ -150,11 +148,11 @@ def _refusal(error: urllib.error.HTTPError, wanted: RangedObject) -> StorageErro
     return response_error(error.code, code.group(1).decode() if code else "", wanted.what, wanted.storage)
 
 
-def _hash(hashes: list[Any], data: memoryview, at: int) -> None:
+def _count(blocks: list[int], data: memoryview, at: int) -> None:
     while data:
         block, offset = divmod(at, BLOCK)
         count = min(len(data), BLOCK - offset)
-        hashes[block].update(data[:count])
+        blocks[block] = zlib.crc32(data[:count], blocks[block])
         data, at = data[count:], at + count
 
 
