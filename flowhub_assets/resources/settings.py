@@ -15,6 +15,7 @@ a variable beats it. A profile in it serves the flows that lack one of that name
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from typing import Any
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
+
+_SETTINGS = ("pipelines", "env")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,13 @@ def _flowhub_table(project: Path) -> dict[str, Any]:
         document = tomllib.loads(project.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"it is not TOML: {error}", where=project, remedy="mend the file") from None
-    table: dict[str, Any] = document.get("tool", {}).get("flowhub", {})
+    tool = _table(document.get("tool", {}), "[tool]", project)
+    table = _table(tool.get("flowhub", {}), "[tool.flowhub]", project)
+    for name in table:
+        if name not in _SETTINGS:
+            near = difflib.get_close_matches(name, _SETTINGS, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"it has {' and '.join(_SETTINGS)}"
+            raise ProfileError(f"[tool.flowhub] has no setting {name!r}", where=project, remedy=remedy)
     pipelines, env = table.get("pipelines", []), table.get("env", {})
     if not (isinstance(pipelines, list) and all(isinstance(part, str) for part in pipelines)):
         raise ProfileError(
@@ -79,3 +88,11 @@ def _flowhub_table(project: Path) -> dict[str, Any]:
             remedy="write [tool.flowhub.env.default] and its values below",
         )
     return table
+
+
+def _table(value: object, name: str, project: Path) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ProfileError(
+        f"{name} is {value!r}, not a table", where=project, remedy='write [tool.flowhub] and pipelines = ["workflows"]'
+    )

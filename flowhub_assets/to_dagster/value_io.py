@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dagster import (
@@ -40,7 +41,8 @@ def values_io_manager(pipeline: Pipeline) -> IOManagerDefinition:
 
     def create(context: InitResourceContext) -> ValueIO:
         resources = context.resources
-        return ValueIO(pipeline, resources.storage.over(resources.profile.of(pipeline)))
+        # Asked for by each step: an error here would end the run before any step could tell it in its own words.
+        return ValueIO(pipeline, lambda: resources.storage.over(resources.profile.of(pipeline)))
 
     return IOManagerDefinition(
         create,
@@ -56,7 +58,7 @@ class ValueIO(IOManager):
     that is materialised alone, none: then the latest is taken.
     """
 
-    def __init__(self, pipeline: Pipeline, profile: dict[str, Any]) -> None:
+    def __init__(self, pipeline: Pipeline, profile: Callable[[], dict[str, Any]]) -> None:
         self._pipeline = pipeline
         self._profile = profile
         self._task_names = {dagster_name(task.name): task.name for task in pipeline.tasks}
@@ -83,7 +85,7 @@ class ValueIO(IOManager):
             raise as_failure(error) from None
 
     def _values(self) -> Values:
-        return Values(get_storage(self._profile), self._pipeline.name)
+        return Values(get_storage(self._profile()), self._pipeline.name)
 
 
 def _producing_run(context: InputContext) -> str | None:

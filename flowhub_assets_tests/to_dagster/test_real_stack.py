@@ -319,3 +319,13 @@ def test_a_file_that_does_not_load_is_a_failed_check(stack: Stack) -> None:
         return execution and str(execution["status"])
 
     assert stack.wait(status, "the evaluation of the check") == "FAILED"
+
+
+def test_after_all_that_each_failed_run_was_handled_once(stack: Stack) -> None:
+    # The sensor has looked several times since the first failure; it looks once more here.
+    time.sleep(12)
+    handled = [*stack.runs_of("my_killed__on_failure"), *stack.runs_of("my_long__on_failure")]
+    failed = [run["runId"] for job in ("my_killed", "my_long") for run in stack.runs_of(job) if run["status"] == "FAILURE"]
+    told = [tag["value"] for run in handled for tag in run["tags"] if tag["key"] == "flowhub/failed_run"]
+    assert sorted(told) == sorted(failed)
+    assert len(failed) == 2
