@@ -101,7 +101,11 @@ class Child:
                 self.stop(now)
             else:
                 self._signal(signal.SIGKILL)
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            # Whoever ignores SIGCHLD in this process lets the system reap its children: how it ended is lost.
+            pid, status = self.pid, 0
         if pid:
             self._ended(status)
 
@@ -114,8 +118,11 @@ class Child:
     def kill(self) -> None:
         """Ends the child and all that it started at once."""
         if not self.finished:
+            self._on_line = None  # whoever listens may be what has failed
             self._signal(signal.SIGKILL)
-            self._ended(os.waitpid(self.pid, 0)[1])
+            while not self.finished:
+                self.look(time.monotonic())
+                time.sleep(0.001)
 
     def result(self) -> Any:
         """What the callable returned. Raises what it raised, TaskTimedOut or TaskKilled."""

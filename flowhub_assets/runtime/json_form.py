@@ -13,6 +13,9 @@ DEEPEST = 200
 #: Python refuses to print or read ints of more than 4,300 digits (CVE-2020-10735); this many bits stay below.
 _MOST_BITS = 14_000
 
+#: What stands in every env beside the profile.
+_NAMES_OF_THE_RUN = ("project", "run_id", "task")
+
 _UPLOAD = "upload it: get_storage(args['env']).upload(path) gives a URL that can be returned"
 _REMEDIES = {
     "bytes": f"save it to a file and {_UPLOAD}",
@@ -127,12 +130,13 @@ class _Walk:
         return (*outer, id(value))
 
     def is_env(self, value: Any) -> bool:
-        if not self.env or not isinstance(value, dict):
-            return False
-        # The three ids alone, or beside a task's own keys, are no profile.
-        ids = ("project", "run_id", "task")
-        marked = all(key in self.env and value.get(key) == self.env[key] for key in ids)
-        return value == self.env or (marked and any(key in self.env for key in value if key not in ids))
+        """Whether it is the env, changed perhaps. The names of the run, alone or beside a task's own keys, are not."""
+        # Never whole dicts: that would compare arrays in them, which have no single answer.
+        return (
+            isinstance(value, dict)
+            and any(key in self.env for key in value if key not in _NAMES_OF_THE_RUN)
+            and all(isinstance(value.get(key), str) and value[key] == self.env.get(key) for key in _NAMES_OF_THE_RUN)
+        )
 
     def text(self, value: str, path: _Path) -> str:
         text = str.__str__(value)

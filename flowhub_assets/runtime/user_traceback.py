@@ -21,6 +21,13 @@ def is_ours(file: str) -> bool:
     return path.startswith(_PACKAGE) and not path.startswith(_SHIPPED)
 
 
+def _is_users(file: str) -> bool:
+    path = os.path.abspath(file)
+    if file.startswith("<") or is_ours(file):
+        return False
+    return path.startswith(_SHIPPED) or not path.startswith(_LIBRARIES)
+
+
 def user_traceback(error: BaseException) -> str:
     """The traceback as Python prints it, chained exceptions included, without the frames of flowhub_assets."""
     from traceback import TracebackException
@@ -36,7 +43,7 @@ def user_line(error: BaseException) -> str:
     step: TracebackType | None = error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename
-        if not is_ours(file) and not file.startswith("<") and not os.path.abspath(file).startswith(_LIBRARIES):
+        if _is_users(file):
             innermost = f"{file}:{step.tb_lineno}"
         step = step.tb_next
     return innermost

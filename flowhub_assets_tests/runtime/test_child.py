@@ -18,7 +18,7 @@ import pytest
 
 from flowhub_assets.errors import RunError, TaskKilled, TaskTimedOut, ValueRefused
 from flowhub_assets.runtime import child as child_module
-from flowhub_assets.runtime.child import run_in_child
+from flowhub_assets.runtime.child import run_in_child, stop_all
 
 
 def ends(pid: int, seconds: float = 10) -> bool:
@@ -249,3 +249,29 @@ def test_an_interrupt_stops_the_child(tmp_path: Path) -> None:
         run_in_child(hang)
     helper.join(10)
     assert ends(read_pid(tmp_path / "child"))
+
+
+def test_a_listener_that_fails_leaves_no_child_behind(tmp_path: Path) -> None:
+    def talk(name: str) -> None:
+        (tmp_path / name).write_text(f"{os.getpid()}\n")
+        while True:
+            print("again", flush=True)
+            time.sleep(0.01)
+
+    def fail(stream: int, line: str) -> None:
+        raise BrokenPipeError
+
+    children = [child_module.Child(partial(talk, name), name, on_line=fail) for name in ("one", "two")]
+    pids = [read_pid(tmp_path / name) for name in ("one", "two")]
+    with pytest.raises(BrokenPipeError):
+        stop_all(children)
+    assert all(child.finished for child in children)
+    assert all(ends(pid) for pid in pids)
+
+
+def test_a_parent_that_ignores_sigchld_still_gets_the_answer() -> None:
+    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert run_in_child(lambda: 7, timeout=20) == 7
+    finally:
+        signal.signal(signal.SIGCHLD, usual)

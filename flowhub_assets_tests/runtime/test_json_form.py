@@ -174,6 +174,11 @@ def test_an_env_of_the_users_own_stays() -> None:
     assert to_json_form(value, "t", env=ENV) == value
 
 
+def test_arrays_under_the_names_of_the_env_are_values() -> None:
+    value = {"a": {key: np.array([1, 2]) for key in ENV}}
+    assert to_json_form(value, "t", env=ENV) == {"a": {key: [1, 2] for key in ENV}}
+
+
 @pytest.mark.parametrize("value", [{"config": ENV}, {"all": [1, ENV]}])
 def test_env_under_another_name_is_refused(value: dict[str, Any]) -> None:
     with pytest.raises(ValueRefused, match="never stored") as refused:
