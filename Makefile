@@ -13,8 +13,12 @@ ROWS_1_TO_4 := flowhub_assets/__init__.py flowhub_assets/errors.py flowhub_asset
 
 # Dagster starts its own executables by name, so the environment's folder goes first.
 export PATH := $(abspath $(BIN)):$(PATH)
-export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export PYTHONUNBUFFERED := 1
+
+# Dagster's storage of this checkout; a DAGSTER_HOME of the surroundings is neither used nor touched.
+HOME_HERE := $(CURDIR)/.dagster
+unexport DAGSTER_HOME
+demo dev screenshots: export DAGSTER_HOME := $(HOME_HERE)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,10 +28,10 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 	    printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.demo $(DAGSTER_HOME)/dagster.yaml ## run the shipped pipelines through Dagster and print a table
+demo: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## run the shipped pipelines through Dagster and print a table
 	$(BIN)/flowhub demo
 
-dev: $(VENV)/.demo $(DAGSTER_HOME)/dagster.yaml ## the UI and the daemon on http://localhost:3000 (PORT=...)
+dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI and the daemon on http://localhost:3000 (PORT=...)
 	$(BIN)/dagster dev --port $(PORT)
 
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
@@ -46,7 +50,7 @@ bench: $(VENV)/.dev ## measure the README's figures (ARGS="--readme" writes them
 golden: $(VENV)/.dev ## write the golden files anew; look at the diff before you commit it
 	$(BIN)/python -m pytest flowhub_assets_tests/golden --regenerate-golden
 
-screenshots: $(VENV)/.screenshots $(DAGSTER_HOME)/dagster.yaml ## take the README's pictures anew (needs a Chromium)
+screenshots: $(VENV)/.screenshots $(HOME_HERE)/dagster.yaml ## take the README's pictures anew (needs a Chromium)
 	$(BIN)/python .ci/screenshots.py
 
 lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml
@@ -80,6 +84,6 @@ $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
 	$(PIP) --editable '.[demo,screenshots]'
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: deploy/dagster.yaml
+$(HOME_HERE)/dagster.yaml: deploy/dagster.yaml
 	@mkdir -p $(@D)
 	cp $< $@

@@ -23,12 +23,12 @@ from flowhub_assets_tests.checkout import copy_checkout, installed_environment
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("two_commands")]
 
 
-def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``make`` as typed in the checkout by somebody who has nothing else set."""
+def make(checkout: Path, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """``make`` as typed in the checkout by somebody who has nothing else set, but perhaps a DAGSTER_HOME."""
     return subprocess.run(
         ["make", *arguments],
         cwd=checkout,
-        env=plain_environment(),
+        env=plain_environment() | ({"DAGSTER_HOME": str(home)} if home else {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -64,6 +64,8 @@ def test_make_alone_lists_every_target(checkout: Path) -> None:
     declared = re.search(r"^\.PHONY: (.*)$", (checkout / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert declared is not None
     assert sorted(listed) == sorted(declared[1].split())
+    for target in listed:
+        assert make(checkout, "--dry-run", target).returncode == 0, target
 
 
 @pytest.mark.parametrize("stamp", [".demo", ".dev"])
@@ -94,6 +96,12 @@ def test_demo_materialises_the_shipped_pipelines_and_says_what_is_next(demo: str
     for word in ("pipeline", "tasks", "result", "seconds", "values", "quick-start", "iris-report", "make dev"):
         assert word in demo
     assert "pip " not in demo
+
+
+def test_the_dagster_home_of_somebody_else_is_left_alone(checkout: Path, tmp_path: Path) -> None:
+    said = make(checkout, "--dry-run", "--what-if=deploy/dagster.yaml", "demo", home=tmp_path).stdout
+    assert f"{checkout}/.dagster/dagster.yaml" in said
+    assert str(tmp_path) not in said
 
 
 def test_dev_shows_what_demo_did(checkout: Path, demo: str) -> None:
