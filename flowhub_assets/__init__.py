@@ -6,8 +6,9 @@ and no process pays for a room that it does not enter.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+TYPE_CHECKING = False  # importing typing would cost more than all the rest here; type checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Public name → module that defines it.
 _HOME = {
@@ -33,6 +34,8 @@ def __getattr__(name: str) -> Any:
         home = _HOME[name]
     except KeyError:
         raise AttributeError(f"module 'flowhub_assets' has no attribute {name!r}") from None
+    import importlib
+
     module = importlib.import_module(home)
     value = module if home.endswith(".templates") else getattr(module, name)
     globals()[name] = value

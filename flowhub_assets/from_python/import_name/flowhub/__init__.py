@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import flowhub_assets
 
+TYPE_CHECKING = False  # importing typing would cost more than all the rest here; type checkers know the name
 if TYPE_CHECKING:  # what editors and type checkers read
+    from typing import Any
+
     import flowhub_assets.templates
     from flowhub_assets.errors import FlowhubError as FlowhubError
     from flowhub_assets.from_python.arguments import get_parser as get_parser
