@@ -1,0 +1,1 @@
+"""What happens inside one step, whoever runs it, and a whole pipeline on this machine."""
