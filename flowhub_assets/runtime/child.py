@@ -292,8 +292,16 @@ def _readable(pipe: int) -> bool:
 def _fork() -> int:
     import warnings
 
-    with warnings.catch_warnings():
-        # Python 3.12 warns of forks in a process with threads. The child takes no lock of another thread:
-        # it runs the task, writes the answer to a pipe and leaves by os._exit.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+    # A signal must not find the parent's handlers in the child: there it waits until the child has its own.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    pid = -1
+    try:
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forks in a process with threads. The child takes no lock of another thread:
+            # it runs the task, writes the answer to a pipe and leaves by os._exit.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return pid

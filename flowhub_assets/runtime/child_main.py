@@ -61,8 +61,7 @@ def _settle(parent: int, pipes: Mapping[int, int]) -> None:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, _raise_stopped)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
     _set_streams(pipes)
     import threading
 

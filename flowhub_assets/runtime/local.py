@@ -58,7 +58,7 @@ def run_pipeline(
     """
     given = _checked_input({**runnable.pipeline.params, **(flow_input or {})})
     run = _Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
-    workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process)
+    workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"))
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
         failure = _call_on_failure(run, workers_of_run)
@@ -94,6 +94,7 @@ class _Run:
         self.on_event = on_event
         self.run_log = run_log
         self.began = time.monotonic()
+        self._names = frozenset(task.name for task in self.pipeline.tasks)
 
     def inputs(self, task: Task) -> list[dict[str, Any]]:
         return step_inputs(task, self.outputs, self.flow_input)
@@ -114,7 +115,7 @@ class _Run:
 
     def end(self, ended: TaskOutcome) -> None:
         """Takes in how a task ended; on_failure's own end is not one of the pipeline's tasks."""
-        if ended.error is None and ended.value is not None and ended.task in self._names():
+        if ended.error is None and ended.value is not None and ended.task in self._names:
             self.outputs[ended.task] = ended.value
             if self.run_log is not None:
                 self.run_log.succeeded(ended.task, ended.value)
@@ -151,9 +152,6 @@ class _Run:
         if name in self.outputs:
             return TaskOutcome(name, told.KEPT, value=dict(self.outputs[name]))
         return TaskOutcome(name, told.SKIPPED)
-
-    def _names(self) -> set[str]:
-        return {task.name for task in self.pipeline.tasks}
 
 
 def _call_on_failure(run: _Run, workers: Workers) -> TaskOutcome | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ class RunLog:
         self.entries: dict[str, dict[str, Any]] = {name: dict(entry) for name, entry in (entries or {}).items()}
         self._documents = {name: _document(entry) for name, entry in self.entries.items()}
         self._changed = False
+        self._tidied = False
 
     def started(self, task: Task, inputs: Sequence[Mapping[str, Any]]) -> None:
         """The task begins with ``inputs``, one dict for each parameter; an output of an earlier run is dropped."""
@@ -47,6 +49,9 @@ class RunLog:
         """Writes what has changed: a reader sees the old log or the new one, never half of one. Raises InputError."""
         if not self._changed:
             return
+        if not self._tidied:
+            _remove_parts_of_the_dead(self.path)
+            self._tidied = True
         lines = ",\n".join(f"{json.dumps(name, ensure_ascii=False)}: {text}" for name, text in self._documents.items())
         write_whole(self.path, f"{{\n{lines}\n}}\n".encode(), "the run log")
         self._changed = False
@@ -111,6 +116,26 @@ def write_whole(path: str, data: bytes, what: str) -> None:
             where=path,
             remedy="Name a file in a folder that can be written to, on a disk with room.",
         ) from None
+
+
+def _remove_parts_of_the_dead(path: str) -> None:
+    """What a process that was killed while it wrote has left beside ``path``."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            found = re.fullmatch(rf"{re.escape(name)}\.(\d+)\.part", entry)
+            if found and not _is_alive(int(found[1])):
+                os.unlink(os.path.join(folder, entry))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _document(entry: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
         write_whole(str(path), b"new", "the run log")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(30)
+    (tmp_path / f"run.json.{ended.pid}.part").write_text("{")
+    (tmp_path / f"run.json.{os.getppid()}.part").write_text("{")
+    (tmp_path / "run.json.mine.part").write_text("{")
+    log = RunLog(str(tmp_path / "run.json"))
+    log.started(task_named("load"), [{}])
+    log.flush()
+    assert sorted(os.listdir(tmp_path)) == sorted(["run.json", f"run.json.{os.getppid()}.part", "run.json.mine.part"])
