@@ -10,16 +10,37 @@ TYPE_CHECKING = False  # importing typing would cost more than all the rest here
 if TYPE_CHECKING:
     from typing import Any
 
+    from flowhub_assets import templates as templates
+    from flowhub_assets.errors import FlowhubError as FlowhubError
+    from flowhub_assets.from_python.arguments import get_parser as get_parser
+    from flowhub_assets.from_python.arguments import parse_args as parse_args
+    from flowhub_assets.from_python.flow import flow as flow
+    from flowhub_assets.from_python.task import task as task
+    from flowhub_assets.ir.placement import Toleration as Toleration
+    from flowhub_assets.ir.placement import Volume as Volume
+    from flowhub_assets.ir.placement import VolumeMount as VolumeMount
+    from flowhub_assets.resources.profiles import ProfileResource as ProfileResource
+    from flowhub_assets.resources.profiles import StorageResource as StorageResource
+    from flowhub_assets.resources.s3_storage import S3Storage as S3Storage
+    from flowhub_assets.runtime.show import show as show
+    from flowhub_assets.runtime.storage import get_storage as get_storage
+    from flowhub_assets.to_dagster.tags import kubernetes_tags as kubernetes_tags
+
+    template = templates
+
 #: Public name → module that defines it.
 _HOME = {
     "FlowhubError": "flowhub_assets.errors",
+    "ProfileResource": "flowhub_assets.resources.profiles",
     "S3Storage": "flowhub_assets.resources.s3_storage",
+    "StorageResource": "flowhub_assets.resources.profiles",
     "Toleration": "flowhub_assets.ir.placement",
     "Volume": "flowhub_assets.ir.placement",
     "VolumeMount": "flowhub_assets.ir.placement",
     "flow": "flowhub_assets.from_python.flow",
     "get_parser": "flowhub_assets.from_python.arguments",
     "get_storage": "flowhub_assets.runtime.storage",
+    "kubernetes_tags": "flowhub_assets.to_dagster.tags",
     "parse_args": "flowhub_assets.from_python.arguments",
     "show": "flowhub_assets.runtime.show",
     "task": "flowhub_assets.from_python.task",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from dagster import multiprocess_executor
@@ -11,7 +12,7 @@ from flowhub_assets.from_python.finding import find_files
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
-from flowhub_assets.to_dagster.plain_definitions import plain_definitions
+from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
 
 
@@ -25,7 +26,7 @@ settings = read_settings()
 
 location = CodeLocation(
     folders=[*map(Path, pipelines.__path__), *settings.folders],
-    find_files=find_files,
+    find_files=partial(find_files, or_if=looks_like_definitions),
     load=load,
     resources={
         "profile": ProfileResource.configure_at_launch(name=settings.profile),

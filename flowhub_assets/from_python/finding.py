@@ -6,6 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from typing import Callable, Optional
 
 _NO_CODE = frozenset(("__pycache__", "venv", "env", "site-packages", "node_modules", "build", "dist"))
 _IMPORT = re.compile(
@@ -16,10 +17,11 @@ _IMPORT = re.compile(
 _PACKAGES = ("flowhub", "flowhub_assets")
 
 
-def find_files(folder: str) -> list[str]:
+def find_files(folder: str, or_if: Optional[Callable[[str], bool]] = None) -> list[str]:
     """The files under ``folder`` that import the flow decorator, sorted. Nothing is imported.
 
-    Hidden folders, caches and virtual environments are passed over; so are helper packages without a flow.
+    ``or_if`` says of a file's text whether it counts for another reason. Hidden folders, caches and virtual
+    environments are passed over; so are helper packages without a flow, and files whose names begin with ``_``.
     A file that Python cannot read as code is among them if it looks like one: its mistake is to be told.
     """
     found = []
@@ -28,17 +30,21 @@ def find_files(folder: str) -> list[str]:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_CODE)
-        found += [os.path.join(place, name) for name in files if name.endswith(".py") and not name.startswith(".")]
-    return sorted(path for path in found if _holds_flow(path))
+        found += [os.path.join(place, name) for name in files if name.endswith(".py") and name[0] not in "._"]
+    return sorted(path for path in found if _counts(path, or_if))
 
 
-def _holds_flow(path: str) -> bool:
+def _counts(path: str, or_if: Optional[Callable[[str], bool]]) -> bool:
     try:
         with open(path, "rb") as file:
             code = file.read()
     except OSError:
         return False
     text = code.decode("utf-8", "replace")
+    return _holds_flow(code, text) or (or_if is not None and or_if(text))
+
+
+def _holds_flow(code: bytes, text: str) -> bool:
     if not any(
         re.search(r"\bflow\b|\*", _without_module(line)) or line.lstrip().startswith("import")
         for line in _imports(text)

@@ -11,7 +11,8 @@ from typing import Callable
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir import graph_checks, placement_checks, setting_checks
-from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.pipeline import Pipeline, Source, Task
+from flowhub_assets.ir.placement import Placement, Volume
 from flowhub_assets.ir.problem import Problem
 
 Check = Callable[[Pipeline], Iterator[Problem]]
@@ -26,7 +27,16 @@ def problems(pipeline: Pipeline) -> list[Problem]:
 
 def require(pipeline: Pipeline) -> None:
     """Raises one DefinitionError that tells all problems of ``pipeline``, if it has any."""
-    found = problems(pipeline)
+    _refuse(pipeline, problems(pipeline))
+
+
+def require_placement(name: str, placement: Placement, volumes: tuple[Volume, ...], where: Source) -> None:
+    """Raises DefinitionError if ``placement``, of what is called ``name``, is none that Kubernetes takes."""
+    alone = Pipeline(name, (Task(name, (), where, name, placement=placement),), where, volumes=volumes)
+    _refuse(alone, [problem for check in placement_checks.CHECKS for problem in check(alone)])
+
+
+def _refuse(pipeline: Pipeline, found: list[Problem]) -> None:
     if not found:
         return
     errors = [DefinitionError(p.what, where=p.where, effect=p.effect, remedy=p.remedy) for p in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
 from dagster import (
@@ -13,6 +14,18 @@ from dagster import (
 )
 
 from flowhub_assets.errors import DefinitionError
+
+_DAGSTER = re.compile(r"^[ \t]*(?:from|import)[ \t]+dagster\b", re.MULTILINE)
+_DEFINES = re.compile(
+    r"^[ \t]*@(?:\w+\.)?(?:asset|multi_asset|graph_asset|graph_multi_asset|asset_check|multi_asset_check)\b"
+    r"|\bDefinitions\(",
+    re.MULTILINE,
+)
+
+
+def looks_like_definitions(text: str) -> bool:
+    """Whether a file's text defines assets, checks or a Definitions object for Dagster."""
+    return _DAGSTER.search(text) is not None and _DEFINES.search(text) is not None
 
 
 def plain_definitions(module: ModuleType) -> Definitions | None:

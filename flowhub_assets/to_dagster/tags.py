@@ -6,10 +6,12 @@ the values inside are Kubernetes' Container, PodSpec and ObjectMeta.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.checks import require_placement
+from flowhub_assets.ir.pipeline import Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 
 KUBERNETES_TAG = "dagster-k8s/config"
@@ -30,6 +32,50 @@ def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
     if task.priority:
         tags[PRIORITY_TAG] = str(task.priority)
     return tags
+
+
+def kubernetes_tags(
+    *,
+    image: str | None = None,
+    cpu: str | float | None = None,
+    memory: str | float | None = None,
+    gpu: str | int | None = None,
+    limit_cpu: str | float | None = None,
+    limit_memory: str | float | None = None,
+    tolerations: Sequence[Toleration] = (),
+    node_selector: Mapping[str, str] | None = None,
+    volume_mounts: Sequence[VolumeMount] = (),
+    volumes: Sequence[Volume] = (),
+) -> dict[str, Any]:
+    """The tags of a plain Dagster asset or op, by the words of @task; each volume that is mounted is in ``volumes``.
+
+    ``@asset(op_tags=kubernetes_tags(cpu="2", gpu="1"))``, ``@op(tags=kubernetes_tags(memory="4Gi"))``.
+    Raises DefinitionError for what Kubernetes would refuse.
+    """
+    placement = Placement(
+        image=image,
+        cpu=_quantity(cpu),
+        memory=_quantity(memory),
+        gpu=_quantity(gpu),
+        limit_cpu=_quantity(limit_cpu),
+        limit_memory=_quantity(limit_memory),
+        tolerations=tuple(tolerations),
+        node_selector=dict(node_selector or {}),
+        volume_mounts=tuple(volume_mounts),
+    )
+    here = _line_of_caller()
+    require_placement("kubernetes_tags", placement, tuple(volumes), here)
+    config = kubernetes_config(placement, volumes=volumes)
+    return {KUBERNETES_TAG: config} if config else {}
+
+
+def _quantity(amount: str | float | None) -> str | None:
+    return None if amount is None else str(amount).strip()
+
+
+def _line_of_caller() -> Source:
+    frame = sys._getframe(2)
+    return Source(frame.f_code.co_filename, frame.f_lineno)
 
 
 def kubernetes_config(

@@ -8,19 +8,21 @@ TYPE_CHECKING = False  # importing typing would cost more than all the rest here
 if TYPE_CHECKING:  # what editors and type checkers read
     from typing import Any
 
-    import flowhub_assets.templates
-    from flowhub_assets.errors import FlowhubError as FlowhubError
-    from flowhub_assets.from_python.arguments import get_parser as get_parser
-    from flowhub_assets.from_python.arguments import parse_args as parse_args
-    from flowhub_assets.from_python.flow import flow as flow
-    from flowhub_assets.from_python.task import task as task
-    from flowhub_assets.ir.placement import Toleration as Toleration
-    from flowhub_assets.ir.placement import Volume as Volume
-    from flowhub_assets.ir.placement import VolumeMount as VolumeMount
-    from flowhub_assets.runtime.show import show as show
-    from flowhub_assets.runtime.storage import get_storage as get_storage
-
-    template = flowhub_assets.templates
+    from flowhub_assets import FlowhubError as FlowhubError
+    from flowhub_assets import ProfileResource as ProfileResource
+    from flowhub_assets import S3Storage as S3Storage
+    from flowhub_assets import StorageResource as StorageResource
+    from flowhub_assets import Toleration as Toleration
+    from flowhub_assets import Volume as Volume
+    from flowhub_assets import VolumeMount as VolumeMount
+    from flowhub_assets import flow as flow
+    from flowhub_assets import get_parser as get_parser
+    from flowhub_assets import get_storage as get_storage
+    from flowhub_assets import kubernetes_tags as kubernetes_tags
+    from flowhub_assets import parse_args as parse_args
+    from flowhub_assets import show as show
+    from flowhub_assets import task as task
+    from flowhub_assets import template as template
 
 __all__ = list(flowhub_assets.__all__)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -1,0 +1,53 @@
+"""The public helper that gives a plain asset or op its Kubernetes tags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flowhub_assets import Toleration, Volume, VolumeMount, kubernetes_tags, task
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.ir.pipeline import Pipeline, Source
+from flowhub_assets.to_dagster.tags import op_tags
+
+SOURCE = Source("flow.py", 1)
+
+
+def test_the_same_words_give_the_same_tags_as_a_task() -> None:
+    words = {
+        "image": "python:3.11-slim",
+        "cpu": 2,
+        "memory": "4Gi",
+        "gpu": "1",
+        "limit_cpu": 4,
+        "tolerations": [Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")],
+        "node_selector": {"pool": "gpu"},
+        "volume_mounts": [VolumeMount(name="cache", mount_path="/cache")],
+    }
+    volumes = (Volume(name="cache", persistent_volume_claim="cache"), Volume(name="other", empty_dir=True))
+
+    @task(**words)  # type: ignore[call-overload,untyped-decorator]
+    def work(args):  # type: ignore[no-untyped-def]
+        return args
+
+    made = replace(work.as_task((), True), source=SOURCE)
+    pipeline = Pipeline("flow", (made,), SOURCE, volumes=volumes)
+    assert kubernetes_tags(**words, volumes=volumes) == op_tags(pipeline, made)  # type: ignore[arg-type]
+
+
+def test_asking_for_nothing_gives_no_tags() -> None:
+    assert kubernetes_tags() == {}
+
+
+def test_a_wrong_amount_is_refused_at_the_line_of_the_call() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        kubernetes_tags(memory="4GB")
+    assert "memory '4GB'" in str(caught.value)
+    assert "write '4Gi'" in str(caught.value)
+    assert f"{__file__}:" in caught.value.where
+
+
+def test_a_mount_needs_its_volume() -> None:
+    with pytest.raises(DefinitionError, match="cache"):
+        kubernetes_tags(volume_mounts=[VolumeMount(name="cache", mount_path="/cache")])

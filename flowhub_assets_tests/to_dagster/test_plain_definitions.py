@@ -1,0 +1,68 @@
+"""What a user wrote for Dagster itself, beside the flows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, in_process_executor
+
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.from_python.finding import find_files
+from flowhub_assets.from_python.loading import load_module
+from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
+from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile, whole_repository
+
+ASSET = "from dagster import asset\n\n\n@asset\ndef {name}():\n    return 1\n"
+WHOLE = "import dagster as dg\n\n\n@dg.asset\ndef {name}():\n    return 1\n\n\ndefs = dg.Definitions(assets=[{name}])\n"
+
+
+def found(folder: Path) -> list[str]:
+    return [Path(path).name for path in find_files(str(folder), or_if=looks_like_definitions)]
+
+
+def location(folder: Path) -> CodeLocation:
+    def load(path: Path) -> LoadedFile:
+        return LoadedFile((), plain_definitions(load_module(str(path))))
+
+    def find(place: str) -> list[str]:
+        return find_files(place, or_if=looks_like_definitions)
+
+    return CodeLocation([folder], find, load, {}, in_process_executor)
+
+
+def test_files_with_assets_or_definitions_are_found_and_helpers_are_not(tmp_path: Path) -> None:
+    (tmp_path / "loose.py").write_text(ASSET.format(name="one"))
+    (tmp_path / "whole.py").write_text(WHOLE.format(name="two"))
+    (tmp_path / "helper.py").write_text("from dagster import MetadataValue\n\nLIMIT = MetadataValue.int(3)\n")
+    (tmp_path / "_shared.py").write_text(ASSET.format(name="three"))
+    assert found(tmp_path) == ["loose.py", "whole.py"]
+
+
+def test_loose_assets_and_definitions_objects_are_both_loaded(tmp_path: Path) -> None:
+    (tmp_path / "loose.py").write_text(ASSET.format(name="one"))
+    (tmp_path / "whole.py").write_text(WHOLE.format(name="two"))
+    assert set(whole_repository(location(tmp_path)).assets_defs_by_key) == {AssetKey("one"), AssetKey("two")}
+
+
+def test_the_same_asset_in_two_files_is_a_red_asset_and_the_first_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(ASSET.format(name="one"))
+    (tmp_path / "b.py").write_text(ASSET.format(name="one"))
+    repository = whole_repository(location(tmp_path))
+    assert set(repository.assets_defs_by_key) == {AssetKey("one"), AssetKey(["_invalid", "b"])}
+
+
+def test_definitions_that_do_not_resolve_are_a_red_asset(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(ASSET.format(name="one"))
+    (tmp_path / "b.py").write_text(
+        "from dagster import Definitions, asset\n\n\n@asset(required_resource_keys={'missing'})\n"
+        "def two(): ...\n\n\ndefs = Definitions(assets=[two])\n"
+    )
+    repository = whole_repository(location(tmp_path))
+    assert set(repository.assets_defs_by_key) == {AssetKey("one"), AssetKey(["_invalid", "b"])}
+
+
+def test_two_definitions_objects_in_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text("from dagster import Definitions\n\na = Definitions()\nb = Definitions()\n")
+    with pytest.raises(DefinitionError, match="2 Definitions objects"):
+        plain_definitions(load_module(str(tmp_path / "two.py")))
