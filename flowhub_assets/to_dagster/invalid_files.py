@@ -50,11 +50,13 @@ class InvalidFile:
 
 
 def one_for_each_key(files: Iterable[InvalidFile]) -> list[InvalidFile]:
-    """The files with the later of two whose keys are the same named by its folder of pipelines too."""
-    known: dict[AssetKey, InvalidFile] = {}
+    """The files with each that has the key of an earlier one named by more of its folders, until the keys differ."""
+    known: dict[str, InvalidFile] = {}
     for file in files:
-        told = file if file.key not in known else replace(file, folder=file.folder.parent)
-        known[told.key] = told
+        # The check's op is named by the key's parts joined with __, so these must differ.
+        while file.key.to_python_identifier() in known and file.folder != file.folder.parent:
+            file = replace(file, folder=file.folder.parent)
+        known[file.key.to_python_identifier()] = file
     return list(known.values())
 
 

@@ -26,6 +26,7 @@ from typing_extensions import override
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.clashes import Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, flow_definitions, flow_of_job, job_name
 from flowhub_assets.to_dagster.invalid_files import (
@@ -156,14 +157,17 @@ class LazyRepositoryData(RepositoryData):
 
 def whole_repository(location: CodeLocation) -> RepositoryDefinition:
     """Everything of a code location; a file that does not load, or that clashes with an earlier one, is a red asset."""
-    loaded = _Loaded()
+    loaded = _Loaded(location)
     for path, folder in location.files():
         try:
             file = location.load(path)
             _refuse_clashes(file, loaded.flows)
             flows = [location.flow(runnable) for runnable in file.runnables]
+            claims = [claim for flow in flows for claim in claims_of_flow(flow)]
             if file.definitions is not None:
-                _try_definitions(file.definitions, location, path)
+                alone = _alone(file.definitions, location, path)
+                claims += claims_of_definitions(file.definitions, alone)
+            loaded.claims.take(claims, path)
         except FlowhubError as error:
             loaded.invalid.append(InvalidFile(path, folder, error))
         else:
@@ -174,7 +178,9 @@ def whole_repository(location: CodeLocation) -> RepositoryDefinition:
 
 
 class _Loaded:
-    def __init__(self) -> None:
+    def __init__(self, location: CodeLocation) -> None:
+        own = Definitions(resources=dict(location.resources), executor=location.executor)
+        self.claims = Claims(claims_of_location(own), "the code location itself")
         self.flows: list[FlowDefinitions] = []
         self.plain: list[Definitions] = []
         self.invalid: list[InvalidFile] = []
@@ -215,11 +221,12 @@ def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
     )
 
 
-def _try_definitions(definitions: Definitions, location: CodeLocation, path: Path) -> None:
-    """Raises DefinitionError where a user's own Dagster definitions do not resolve, before they spoil the whole."""
+def _alone(definitions: Definitions, location: CodeLocation, path: Path) -> RepositoryDefinition:
+    """A repository of a user's own definitions alone; DefinitionError where they do not resolve."""
     given = {key: resource for key, resource in location.resources.items() if key not in (definitions.resources or {})}
     try:
-        Definitions.merge(definitions, Definitions(resources=given)).get_repository_def().load_all_definitions()
+        repository = Definitions.merge(definitions, Definitions(resources=given)).get_repository_def()
+        repository.load_all_definitions()
     except Exception as error:  # noqa: BLE001 - whatever Dagster says of a user's definitions, it is theirs to mend
         raise DefinitionError(
             f"its Dagster definitions do not resolve: {error}",
@@ -227,6 +234,7 @@ def _try_definitions(definitions: Definitions, location: CodeLocation, path: Pat
             effect="Nothing of this file is loaded.",
             remedy="Mend the asset, job or resource that the message names.",
         ) from None
+    return repository
 
 
 def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:

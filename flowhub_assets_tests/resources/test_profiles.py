@@ -72,9 +72,7 @@ def test_precedence(echoes: Workflows, instance: DagsterInstance) -> None:
     assert (env["A"], env["B"], env["C"]) == ("flow", "flow", "pyproject"), "the flow's env beats pyproject.toml"
     env = env_of(echoes, instance, profile={"values": {"B": "run", "NEW": [1], "WORKSPACE": "./mine"}})
     assert (env["A"], env["B"], env["NEW"], env["WORKSPACE"]) == ("flow", "run", [1], "./mine")
-    env = env_of(
-        echoes, instance, profile={"values": {"WORKSPACE": "./mine"}}, storage={"workspace": "./stored"}
-    )
+    env = env_of(echoes, instance, profile={"values": {"WORKSPACE": "./mine"}}, storage={"workspace": "./stored"})
     assert env["WORKSPACE"] == "./stored", "storage in run config has the last word"
     assert Path("stored/echoes/latest/echo.json").exists()
     assert env["WHO"] == "task", "a task's own env is laid over the profile"

@@ -48,7 +48,9 @@ HANDLED = """
 
 
 def requests(workflows: Workflows, instance: DagsterInstance, result: Any, job: str) -> list[RunRequest]:
-    return list(failure_requests(instance, instance.get_run_by_id(result.run_id), "the run ended", {job: workflows.flow(job)}))
+    return list(
+        failure_requests(instance, instance.get_run_by_id(result.run_id), "the run ended", {job: workflows.flow(job)})
+    )
 
 
 def test_retries_are_counted_and_then_on_failure_is_asked_for_once(

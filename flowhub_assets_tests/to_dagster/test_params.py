@@ -96,9 +96,7 @@ def test_a_wrong_type_is_refused_by_name_before_a_run(typed: Workflows, given: d
     assert name in str(refused.value)
 
 
-def test_a_flow_without_params_takes_any_input_as_its_script_does(
-    typed: Workflows, instance: DagsterInstance
-) -> None:
+def test_a_flow_without_params_takes_any_input_as_its_script_does(typed: Workflows, instance: DagsterInstance) -> None:
     result = typed.run("free", instance, given={"a": [1, None]}, 이름="김")
     assert result.asset_value(AssetKey(["free", "echo"])) == {"given": {"a": [1, None]}, "이름": "김"}
     assert result.asset_value(AssetKey(["free", "both"])) == {"given": {"a": [1, None]}}

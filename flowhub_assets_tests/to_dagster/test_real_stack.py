@@ -236,7 +236,9 @@ def test_the_asset_graph_holds_the_users_flows_and_the_shipped_ones(stack: Stack
     assert [key["path"] for key in second["dependencyKeys"]] == [["my_sums", "first"]]
     assert ("_invalid", "broken") in nodes
     assert nodes["_invalid", "broken"]["description"].startswith("broken.py does not load. ")
-    assert any(node["groupName"] not in ("my_sums", "my_killed", "my_long", "INVALID_PIPELINES") for node in nodes.values())
+    assert any(
+        node["groupName"] not in ("my_sums", "my_killed", "my_long", "INVALID_PIPELINES") for node in nodes.values()
+    )
 
 
 def test_a_flow_with_params_and_a_profile_then_one_asset_of_it(stack: Stack) -> None:
@@ -325,7 +327,9 @@ def test_after_all_that_each_failed_run_was_handled_once(stack: Stack) -> None:
     # The sensor has looked several times since the first failure; it looks once more here.
     time.sleep(12)
     handled = [*stack.runs_of("my_killed__on_failure"), *stack.runs_of("my_long__on_failure")]
-    failed = [run["runId"] for job in ("my_killed", "my_long") for run in stack.runs_of(job) if run["status"] == "FAILURE"]
+    failed = [
+        run["runId"] for job in ("my_killed", "my_long") for run in stack.runs_of(job) if run["status"] == "FAILURE"
+    ]
     told = [tag["value"] for run in handled for tag in run["tags"] if tag["key"] == "flowhub/failed_run"]
     assert sorted(told) == sorted(failed)
     assert len(failed) == 2

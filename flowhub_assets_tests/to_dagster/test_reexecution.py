@@ -51,9 +51,7 @@ def test_from_failure_takes_finished_outputs_from_the_parent_run(
     workflows: Workflows, instance_on_disk: DagsterInstance
 ) -> None:
     workflows.write("diamond.py", DIAMOND)
-    job = build_reconstructable_job(
-        "flowhub_assets_tests.workflows", "job_in", (str(workflows.folder), "diamond"), {}
-    )
+    job = build_reconstructable_job("flowhub_assets_tests.workflows", "job_in", (str(workflows.folder), "diamond"), {})
     config = {"resources": {"diamond_params": {"config": {"n": 10}}}}
     first = execute_job(job, instance_on_disk, run_config=config)
     assert not first.success

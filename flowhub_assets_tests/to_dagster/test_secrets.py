@@ -9,7 +9,13 @@ from dagster import AssetKey, DagsterInstance, build_reconstructable_job, execut
 
 from flowhub_assets_tests.workflows import Workflows
 
-SECRETS = ("planted-access-7f3a", "planted-secret-9c1d", "planted-token-5e2b", "planted-shared-1a4c", "planted-url-3d8e")
+SECRETS = (
+    "planted-access-7f3a",
+    "planted-secret-9c1d",
+    "planted-token-5e2b",
+    "planted-shared-1a4c",
+    "planted-url-3d8e",
+)
 
 LEAKY = """
     ENV = {"default": {

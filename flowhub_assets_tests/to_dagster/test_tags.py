@@ -110,7 +110,9 @@ def test_every_legal_placement_becomes_a_job_that_kubernetes_takes(pipeline: Pip
     placement = task.placement
     tags = op_tags(pipeline, task)
     # As dagster-k8s reads it: Dagster keeps a tag that is not text as JSON.
-    config = get_user_defined_k8s_config({key: value if isinstance(value, str) else json.dumps(value) for key, value in tags.items()})
+    config = get_user_defined_k8s_config(
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in tags.items()}
+    )
     job = job_of(config.to_dict())
     for version in VERSIONS:
         kubernetes_validate.validate(job, version, strict=True)

@@ -1,0 +1,234 @@
+"""Loading is lazy: one flow's job imports that flow's file alone; Dagster's own tools see everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterInstance, build_reconstructable_job, execute_job
+
+import flowhub_assets
+from flowhub_assets_tests.workflows import Workflows
+
+ROOT = Path(flowhub_assets.__path__[0]).parent
+
+MARKED = """
+    with open("imported", "a") as file:
+        file.write("{name} " + str(os.getpid()) + "\\n")
+
+    @task
+    def one(args):
+        return {{"flow": "{name}"}}
+
+    @task
+    def two(args):
+        return args
+
+    @flow(name={written})
+    def main(args):
+        return two(one(args))
+"""
+
+
+def imported() -> list[str]:
+    path = Path("imported")
+    return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def write_many(workflows: Workflows, **names: str) -> None:
+    for number in range(10):
+        workflows.write(f"flow_{number}.py", MARKED.format(name=f"flow_{number}", written=f"'flow-{number}'"))
+    for name, written in names.items():
+        workflows.write(f"{name}.py", MARKED.format(name=name, written=written))
+
+
+def test_one_job_imports_one_file(workflows: Workflows) -> None:
+    write_many(workflows)
+    repository = workflows.repository()
+    assert imported() == [], "making the repository imports nothing"
+    job = repository.get_job("flow_7")
+    assert {node.name for node in job.nodes} == {"flow_7__one", "flow_7__two"}
+    assert imported() == ["flow_7"]
+    assert repository.get_job("flow_7") is job
+    assert imported() == ["flow_7"]
+
+
+def test_a_steps_process_imports_one_file(workflows: Workflows, instance_on_disk: DagsterInstance) -> None:
+    write_many(workflows)
+    job = build_reconstructable_job(
+        "flowhub_assets_tests.to_dagster.forking", "forking_job", (str(workflows.folder), "flow_3"), {}
+    )
+    assert execute_job(job, instance_on_disk).success
+    assert set(imported()) == {"flow_3"}
+    processes = {line.split()[1] for line in Path("imported").read_text().splitlines()}
+    assert len(processes) >= 3, "the run's process and one for each step"
+
+
+def test_a_name_put_together_when_the_file_runs_is_found(workflows: Workflows) -> None:
+    write_many(workflows, computed="'computed-' + str(40 + 2)")
+    job = workflows.repository().get_job("computed_42")
+    assert {node.name for node in job.nodes} == {"computed_42__one", "computed_42__two"}
+
+
+def test_the_job_of_on_failure_is_found_by_its_flow(workflows: Workflows) -> None:
+    write_many(workflows)
+    workflows.write(
+        "handled.py",
+        """
+        @task
+        def handler(args):
+            return args
+
+        @task
+        def one(args):
+            return args
+
+        @flow(on_failure=handler)
+        def handled(args):
+            return one(args)
+        """,
+    )
+    repository = workflows.repository()
+    assert repository.get_job("handled__on_failure").name == "handled__on_failure"
+    assert imported() == []
+
+
+def test_a_broken_file_does_not_keep_another_flows_job_from_loading(workflows: Workflows) -> None:
+    write_many(workflows)
+    workflows.write("aaa.py", "flow_7 = (\n")
+    assert workflows.repository().get_job("flow_7").name == "flow_7"
+
+
+def test_everything_is_there_when_everything_is_asked_for(workflows: Workflows) -> None:
+    write_many(workflows)
+    repository = workflows.repository()
+    assert {job.name for job in repository.get_all_jobs()} >= {f"flow_{number}" for number in range(10)}
+    assert repository.has_job("flow_1")
+    assert not repository.has_job("flow_99")
+    assert len(set(imported())) == len(imported()) == 10, "each file once"
+    assert set(repository.get_top_level_resources()) == {"profile", "storage"}
+
+
+def test_two_files_with_one_flow_name_are_told_and_the_first_stays(workflows: Workflows) -> None:
+    workflows.write("a.py", MARKED.format(name="a", written="'my-flow'"))
+    workflows.write("b.py", MARKED.format(name="b", written="'my_flow'"))
+    graph = workflows.repository().asset_graph
+    error = graph.get(AssetKey(["_invalid", "b"])).metadata["error"].value
+    assert "a second flow is named 'my_flow', which is 'my_flow' in Dagster, as 'my-flow' is" in error
+    assert f"{workflows.folder / 'a.py'}:" in error
+    assert AssetKey(["my_flow", "one"]) in set(graph.get_all_asset_keys())
+
+
+BESIDE = """
+    @task
+    def one(args):
+        return args
+
+    @flow(name="beside-{number}")
+    def beside(args):
+        return one(args)
+
+    from dagster import *
+
+"""
+
+#: What two files cannot both have: the second file's own definitions, or both files', and what is told.
+CLASHES = {
+    "asset of a flow": ("@asset(key=['flow_1', 'one'])\ndef clash():\n    return 1\n", "asset 'flow_1/one' is taken"),
+    "op of a flow": ("@asset(key='flow_1__one')\ndef clash():\n    return 1\n", "op 'flow_1__one' is taken"),
+    "job of a flow": (
+        "@op\ndef x():\n    pass\n@job\ndef flow_1():\n    x()\ndefs = Definitions(jobs=[flow_1])\n",
+        "job 'flow_1' is taken",
+    ),
+    "resource of the location": ("defs = Definitions(resources={'profile': 1})\n", "resource 'profile' is taken"),
+    "executor": ("defs = Definitions(executor=multiprocess_executor)\n", "executor 'executor' is taken"),
+    "asset of another file": ("@asset\ndef same():\n    return 1\n", "asset 'same' is taken"),
+    "resource of another file": ("defs = Definitions(resources={'mine': object()})\n", "resource 'mine' is taken"),
+    "op of another file": (
+        "@op\ndef x():\n    pass\n@job(name='job_NUMBER')\ndef j():\n    x()\ndefs = Definitions(jobs=[j])\n",
+        "op 'x' is taken",
+    ),
+    "schedule of another file": (
+        "@op(name='x_NUMBER')\ndef x():\n    pass\n@job(name='job_NUMBER')\ndef j():\n    x()\n"
+        "defs = Definitions(jobs=[j], schedules=[ScheduleDefinition('daily', job=j, cron_schedule='@daily')])\n",
+        "schedule or sensor 'daily' is taken",
+    ),
+    "loggers": ("defs = Definitions(loggers={'mine': colored_console_logger})\n", ""),
+}
+
+
+@pytest.mark.parametrize("kind", CLASHES)
+def test_a_name_that_is_taken_costs_only_the_file_that_takes_it(workflows: Workflows, kind: str) -> None:
+    text, told = CLASHES[kind]
+    write_many(workflows)
+    for number in (1, 2):
+        path = workflows.folder / f"plain_{number}.py"
+        workflows.write(path.name, BESIDE.format(number=number))
+        path.write_text(path.read_text() + text.replace("NUMBER", str(number)))
+    repository = workflows.repository()
+    repository.load_all_definitions()
+    graph = repository.asset_graph
+    keys = set(graph.get_all_asset_keys())
+    assert {AssetKey([f"flow_{number}", "one"]) for number in range(10)} <= keys
+    invalid = AssetKey(["_invalid", "plain_2"])
+    assert (invalid in keys) == bool(told)
+    if told:
+        error = graph.get(invalid).metadata["error"].value
+        assert f"plain_2.py: its {told}" in error
+        by_another = "another file" in kind
+        assert (AssetKey(["_invalid", "plain_1"]) in keys) != by_another
+        assert ("plain_1.py has one" in error) == by_another
+        assert AssetKey(["beside_2", "one"]) not in keys
+
+
+def test_flows_whose_ops_would_have_one_name(workflows: Workflows) -> None:
+    for flow, task in (("a__b", "c"), ("a", "b__c")):
+        workflows.write(
+            f"{flow}.py",
+            f"@task\ndef {task}(args):\n    return args\n\n@flow(name='{flow}')\ndef f(args):\n    return {task}(args)\n",
+        )
+    repository = workflows.repository()
+    repository.load_all_definitions()
+    error = repository.asset_graph.get(AssetKey(["_invalid", "a__b"])).metadata["error"].value
+    assert "its op 'a__b__c' is taken" in error
+
+
+def dagster_tool(workflows: Workflows, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLOWHUB_", "DAGSTER_"))}
+    home = workflows.folder.parent / "home"
+    home.mkdir(exist_ok=True)
+    env = {
+        **kept,
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "FLOWHUB_PIPELINES": str(workflows.folder),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "flowhub_assets/from_python/import_name")]),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    return subprocess.run(arguments, env=env, cwd=workflows.folder.parent, capture_output=True, text=True, timeout=100)
+
+
+def test_dagster_validates_the_location(workflows: Workflows) -> None:
+    write_many(workflows)
+    workflows.write("bad.py", "def (\n")
+    done = dagster_tool(
+        workflows, sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(ROOT / "workspace.yaml")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Validation successful for code location flowhub_assets" in done.stdout + done.stderr
+    assert set(imported()) == {f"flow_{number}" for number in range(10)}
+
+
+def test_dg_lists_and_checks_the_location(workflows: Workflows) -> None:
+    write_many(workflows)
+    listed = dagster_tool(
+        workflows, "dg", "list", "defs", "--json", "--target-path", str(ROOT), "--assets", "key:flow_1/one"
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert [asset["asset_key"] for asset in json.loads(listed.stdout)["assets"]] == ["flow_1/one"]
+    checked = dagster_tool(workflows, "dg", "check", "defs", "--target-path", str(ROOT))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
