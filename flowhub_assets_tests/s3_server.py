@@ -64,6 +64,24 @@ class S3Server:
         }
 
 
+def put_by_boto3(server: S3Server, key: str, content: bytes, bucket: str = "bucket") -> None:
+    """An object that somebody else has stored: it has no digest of ours."""
+    boto3_client(server).put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def boto3_client(server: S3Server) -> Any:
+    """boto3's client for the server."""
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+    )
+
+
 @contextlib.contextmanager
 def running_s3_server(folder: str | os.PathLike[str]) -> Iterator[S3Server]:
     """Starts the server on a free port of the loopback and kills it at the end."""

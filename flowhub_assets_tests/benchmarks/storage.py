@@ -15,11 +15,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flowhub_assets import get_storage
 from flowhub_assets_tests.benchmarks.row import Row
-from flowhub_assets_tests.s3_server import S3Server, rclone_binary, running_s3_server
+from flowhub_assets_tests.s3_server import S3Server, boto3_client, rclone_binary, running_s3_server
 
 MIB = 1024 * 1024
 _BUCKET = "bucket"
@@ -92,7 +91,7 @@ def _rows(what: str, best: dict[str, dict[str, float]], at_most: dict[str, float
 
 
 def _large_contestants(root: Path, server: S3Server) -> list[Contestant]:
-    storage, boto, rclone = get_storage(server.env()), _boto(server), _Rclone(server)
+    storage, boto, rclone = get_storage(server.env()), boto3_client(server), _Rclone(server)
     source, target = str(root / "large.bin"), root / "down"
     target.mkdir()
 
@@ -120,7 +119,7 @@ def _large_contestants(root: Path, server: S3Server) -> list[Contestant]:
 
 
 def _small_contestants(root: Path, server: S3Server) -> list[Contestant]:
-    storage, boto, rclone = get_storage(server.env()), _boto(server), _Rclone(server)
+    storage, boto, rclone = get_storage(server.env()), boto3_client(server), _Rclone(server)
     source, names = root / "small", sorted(os.listdir(root / "small"))
 
     def fresh(name: str) -> Path:
@@ -165,18 +164,6 @@ def _small_contestants(root: Path, server: S3Server) -> list[Contestant]:
             lambda: rclone("copy", f"server:{_BUCKET}/rclone", str(fresh("rclone"))),
         ),
     ]
-
-
-def _boto(server: S3Server) -> Any:
-    import boto3
-
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-    )
 
 
 class _Rclone:
