@@ -62,7 +62,7 @@ def task_env_is_json(pipeline: Pipeline) -> Iterator[Problem]:
 
 def params_are_json(pipeline: Pipeline) -> Iterator[Problem]:
     """So do the params; 'env' is the profile's own place in args."""
-    yield from _values("params", pipeline.params, pipeline.source, reserved=("env", *RESERVED))
+    yield from _values("params", pipeline.params, pipeline.source, reserved=("env",))
 
 
 def _values(
