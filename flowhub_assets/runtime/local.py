@@ -61,13 +61,12 @@ def run_pipeline(
     workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"))
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
-        failure = _call_on_failure(run, workers_of_run)
+        _call_on_failure(run, workers_of_run)
     else:
         task = runnable.pipeline.task(only)
         workers_of_run.run_one(task, inputs if inputs is not None else run.inputs(task))
-        failure = None
     run.save()
-    return run.outcome(failure, only)
+    return run.outcome(only)
 
 
 class _Run:
@@ -91,10 +90,10 @@ class _Run:
         self.outputs: dict[str, Mapping[str, Any]] = dict(finished)
         self.ended: dict[str, TaskOutcome] = {}
         self.first_failure: TaskOutcome | None = None
+        self.failure: TaskOutcome | None = None
         self.on_event = on_event
         self.run_log = run_log
         self.began = time.monotonic()
-        self._names = frozenset(task.name for task in self.pipeline.tasks)
 
     def inputs(self, task: Task) -> list[dict[str, Any]]:
         return step_inputs(task, self.outputs, self.flow_input)
@@ -113,22 +112,28 @@ class _Run:
             self.run_log.started(task, inputs)
         self.tell(told.STARTED, task.name, attempt=attempt)
 
-    def end(self, ended: TaskOutcome) -> None:
+    def end(self, task: Task, ended: TaskOutcome) -> None:
         """Takes in how a task ended; on_failure's own end is not one of the pipeline's tasks."""
-        if ended.error is None and ended.value is not None and ended.task in self._names:
+        if task is self.pipeline.failure_task:
+            self.failure = ended
+        else:
+            self.ended[task.name] = ended
+            self._keep(ended)
+        self.tell(ended.state, ended.task, attempt=ended.attempts, seconds=ended.seconds, error=ended.error)
+
+    def _keep(self, ended: TaskOutcome) -> None:
+        if ended.value is not None:
             self.outputs[ended.task] = ended.value
             if self.run_log is not None:
                 self.run_log.succeeded(ended.task, ended.value)
-        elif ended.error is not None and self.first_failure is None:
+        elif self.first_failure is None:
             self.first_failure = ended
-        self.ended[ended.task] = ended
-        self.tell(ended.state, ended.task, attempt=ended.attempts, seconds=ended.seconds, error=ended.error)
 
     def save(self) -> None:
         if self.run_log is not None:
             self.run_log.flush()
 
-    def outcome(self, failure: TaskOutcome | None, only: str | None) -> Outcome:
+    def outcome(self, only: str | None) -> Outcome:
         tasks = {task.name: self._task_outcome(task.name) for task in self.pipeline.tasks}
         failed = self.first_failure
         value = None
@@ -143,7 +148,7 @@ class _Run:
             value=value,
             failed_task=failed.task if failed else "",
             error=failed.error if failed else None,
-            failure=failure,
+            failure=self.failure,
         )
 
     def _task_outcome(self, name: str) -> TaskOutcome:
@@ -154,18 +159,16 @@ class _Run:
         return TaskOutcome(name, told.SKIPPED)
 
 
-def _call_on_failure(run: _Run, workers: Workers) -> TaskOutcome | None:
+def _call_on_failure(run: _Run, workers: Workers) -> None:
     failed, task = run.first_failure, run.pipeline.failure_task
     if failed is None or failed.error is None:
-        return None
-    for name in run.outcome(None, None).tasks.values():
-        if name.state == told.SKIPPED:
-            run.tell(told.SKIPPED, name.task)
-    if task is None:
-        return None
-    run.save()
-    workers.run_one(task, [failure_args(run.flow_input, failed.task, failed.error)], tries=1)
-    return run.ended[task.name]
+        return
+    for one in run.outcome(None).tasks.values():
+        if one.state == told.SKIPPED:
+            run.tell(told.SKIPPED, one.task)
+    if task is not None:
+        run.save()
+        workers.run_one(task, [failure_args(run.flow_input, failed.task, failed.error)], tries=1)
 
 
 def _checked_input(flow_input: dict[str, Any]) -> dict[str, Any]:

@@ -64,12 +64,11 @@ class Workers:
         finally:
             self._stop()
         for attempt in self._waiting:
-            self._run.end(attempt.ended(told.FAILED, error=attempt.error))
+            self._run.end(attempt.task, attempt.ended(told.FAILED, error=attempt.error))
         self._waiting.clear()
 
     def run_one(self, task: Task, inputs: Sequence[Mapping[str, Any]], tries: int | None = None) -> None:
         """Runs this task alone, ``tries`` times at most (as often as its retry says if None)."""
-        failed_before = self._run.first_failure
         try:
             self._begin(task, inputs, tries)
             while self._running or self._waiting:
@@ -79,7 +78,6 @@ class Workers:
                     self._start_waiting()
         finally:
             self._stop()
-            self._run.first_failure = failed_before or self._run.first_failure
 
     def _start_due(self, queue: TaskQueue) -> None:
         if self._run.first_failure:
@@ -144,12 +142,12 @@ class Workers:
         if attempt.error is not None:
             self._failed(attempt)
             return False
-        self._run.end(attempt.ended(told.SUCCEEDED, value=result.value, shown=result.shown))
+        self._run.end(attempt.task, attempt.ended(told.SUCCEEDED, value=result.value, shown=result.shown))
         return True
 
     def _failed(self, attempt: _Attempt) -> None:
         if attempt.number >= attempt.tries:
-            self._run.end(attempt.ended(told.FAILED, error=attempt.error))
+            self._run.end(attempt.task, attempt.ended(told.FAILED, error=attempt.error))
             return
         delay = attempt.task.retry.delay
         self._run.tell(told.RETRYING, attempt.task.name, attempt=attempt.number + 1, seconds=delay, error=attempt.error)

@@ -269,3 +269,13 @@ def test_lines_are_told_by_task() -> None:
 
 def test_run_ids_differ() -> None:
     assert len({new_run_id() for _ in range(100)}) == 100
+
+
+@MODES
+def test_a_task_may_also_be_the_one_for_failures(in_process: bool) -> None:
+    flow = runnable((task_of(load), load), (task_of(fail, "load"), fail), failure=load)
+    outcome = run_pipeline(flow, {"n": 1}, in_process=in_process)
+    assert outcome.tasks["load"].value == {"n": 1, "loaded": True}
+    assert outcome.failure is not None
+    assert outcome.failure.value is not None
+    assert outcome.failure.value["failed_task"] == "fail"
