@@ -8,15 +8,20 @@ become one are a mistake of their writer: ``collisions`` finds them, nobody patc
 from __future__ import annotations
 
 import hashlib
+import keyword
 import re
 from collections.abc import Iterable
 
 _DAGSTER_ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
 _TAG_ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]")
 
-#: Words that Dagster keeps for itself (DISALLOWED_NAMES); they get a ``_`` behind them.
+#: Words that Dagster keeps for itself (its DISALLOWED_NAMES); they get a ``_`` behind them.
 _DAGSTER_RESERVED = frozenset(
-    "arg_dict bool conf config context dict float input input_arg_dict int meta output output_arg_dict str type".split()
+    [
+        *"arg_dict bool conf config context dict float input input_arg_dict int meta output".split(),
+        *"output_arg_dict str type".split(),
+        *keyword.kwlist,
+    ]
 )
 
 #: The longest tag key that Dagster and Kubernetes labels take.

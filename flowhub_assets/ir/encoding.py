@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowhub_assets.errors import InputError
@@ -17,7 +17,6 @@ from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMou
 from flowhub_assets.ir.triggers import Schedule
 
 VERSION = 1
-
 
 
 def to_dict(pipeline: Pipeline) -> dict[str, Any]:
@@ -31,13 +30,16 @@ def from_dict(document: Mapping[str, Any], folder: str = "") -> Pipeline:
 
     Raises InputError for another version, an unknown field or a missing one.
     """
+    if not isinstance(document, Mapping):
+        raise InputError(f"a pipeline's document must be an object, not {document!r}")
     version = document.get("version")
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise InputError(
             f"the document has version {version!r}",
             effect=f"this flowhub_assets reads version {VERSION}",
             remedy="export the pipeline again with this version",
         )
+    _refuse_unknown("document", document, ("version", "pipeline"))
     decoded: Pipeline = _decode(Pipeline, document.get("pipeline"), folder)
     return decoded
 
@@ -71,27 +73,69 @@ def _decode(kind: type[Any], document: Any, folder: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if not isinstance(document, Mapping):
         raise InputError(f"a {kind.__name__} must be an object, not {document!r}")
+    _refuse_unknown(kind.__name__, document, fields)
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in document:
+            raise InputError(f"a {kind.__name__} has no {name!r}", remedy="it cannot do without")
+    return kind(**{name: _field(kind, fields[name], value, folder) for name, value in document.items()})
+
+
+def _refuse_unknown(kind: str, document: Mapping[str, Any], fields: Iterable[str]) -> None:
     for name in document:
         if name not in fields:
-            raise InputError(f"a {kind.__name__} has no field {name!r}", remedy=f"it has: {', '.join(fields)}")
-    parts = _PARTS.get(kind, {})
-    values = {name: _part(parts.get(name), value, folder) for name, value in document.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise InputError(f"a {kind.__name__} is not whole: {error}") from None
+            raise InputError(f"a {kind} has no field {name!r}", remedy=f"it has: {', '.join(fields)}")
 
 
-def _part(part: Any, value: Any, folder: str) -> Any:
-    if part is Source:
-        file, _, line = str(value).rpartition(":")
-        return Source(os.path.normpath(os.path.join(folder, file)) if folder else file, int(line))
+def _field(kind: type[Any], field: dataclasses.Field[Any], value: Any, folder: str) -> Any:
+    part, place = _PARTS.get(kind, {}).get(field.name), f"{field.name!r} of a {kind.__name__}"
     if isinstance(part, list):
-        return tuple(_part(part[0], item, folder) for item in value)
-    if part is None or value is None:
-        return value
-    return value if part is str else _decode(part, value, folder)
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"{place} must be a list, not {value!r}")
+        return tuple(_item(part[0], place, item, folder) for item in value)
+    if part is not None:
+        return None if value is None and field.default is None else _item(part, place, value, folder)
+    kinds, told = _PLAIN[str(field.type)]
+    # To Python, True is a number too.
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(kinds)):
+        raise InputError(f"{place} must be {told}, not {value!r}")
+    return value
 
+
+def _item(part: type[Any], place: str, value: Any, folder: str) -> Any:
+    if part is Source:
+        return _source(place, value, folder)
+    if part is not str:
+        return _decode(part, value, folder)
+    if not isinstance(value, str):
+        raise InputError(f"{place} must hold strings, not {value!r}")
+    return value
+
+
+def _source(place: str, value: Any, folder: str) -> Source:
+    file, _, line = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not file or not (line.isascii() and line.isdigit()):
+        raise InputError(f"{place} must be file:line, not {value!r}")
+    return Source(os.path.normpath(os.path.join(folder, file)) if folder else file, int(line[:_LONGEST_LINE_NUMBER]))
+
+
+#: Python refuses to read a number of many thousand digits; no file has as many lines.
+_LONGEST_LINE_NUMBER = 12
+
+#: The annotation of a field that is plain JSON → what its value must be, and how that is said.
+_PLAIN: dict[str, tuple[tuple[type[Any], ...], str]] = {
+    "str": ((str,), "a string"),
+    "Optional[str]": ((str, type(None)), "a string or null"),
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "Optional[int]": ((int, type(None)), "a whole number or null"),
+    "float": ((int, float), "a number"),
+    "Optional[float]": ((int, float, type(None)), "a number or null"),
+    "Mapping[str, Any]": ((Mapping,), "an object"),
+    "Mapping[str, str]": ((Mapping,), "an object"),
+    "Mapping[str, Mapping[str, Any]]": ((Mapping,), "an object"),
+    "object": ((object,), "anything"),
+}
 
 #: Which fields are more than plain JSON: a dataclass, or [one] for a tuple of them.
 _PARTS: dict[type[Any], dict[str, Any]] = {

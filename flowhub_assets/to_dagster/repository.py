@@ -84,7 +84,7 @@ class CodeLocation:
         for path in _likely_first([path for path, _ in self.files()], job):
             try:
                 runnables = self.load(path).runnables
-            except FlowhubError:
+            except Exception:  # noqa: BLE001 - a file that does not load is told where all files are
                 continue
             for runnable in runnables:
                 if job_name(runnable.pipeline) == job:
@@ -160,21 +160,25 @@ def whole_repository(location: CodeLocation) -> RepositoryDefinition:
     loaded = _Loaded(location)
     for path, folder in location.files():
         try:
-            file = location.load(path)
-            _refuse_clashes(file, loaded.flows)
-            flows = [location.flow(runnable) for runnable in file.runnables]
-            claims = [claim for flow in flows for claim in claims_of_flow(flow)]
-            if file.definitions is not None:
-                alone = _alone(file.definitions, location, path)
-                claims += claims_of_definitions(file.definitions, alone)
-            loaded.claims.take(claims, path)
+            _take(loaded, location, path)
         except FlowhubError as error:
             loaded.invalid.append(InvalidFile(path, folder, error))
-        else:
-            loaded.flows.extend(flows)
-            if file.definitions is not None:
-                loaded.plain.append(file.definitions)
+        except Exception as error:  # noqa: BLE001 - whatever Dagster says of one file, the others load
+            loaded.invalid.append(InvalidFile(path, folder, _refused(error, path)))
     return _merged(loaded, location).get_repository_def()
+
+
+def _take(loaded: _Loaded, location: CodeLocation, path: Path) -> None:
+    file = location.load(path)
+    _refuse_clashes(file, loaded.flows)
+    flows = [location.flow(runnable) for runnable in file.runnables]
+    claims = [claim for flow in flows for claim in claims_of_flow(flow)]
+    if file.definitions is not None:
+        claims += claims_of_definitions(file.definitions, _alone(file.definitions, location))
+    loaded.claims.take(claims, path)
+    loaded.flows.extend(flows)
+    if file.definitions is not None:
+        loaded.plain.append(file.definitions)
 
 
 class _Loaded:
@@ -221,20 +225,21 @@ def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
     )
 
 
-def _alone(definitions: Definitions, location: CodeLocation, path: Path) -> RepositoryDefinition:
-    """A repository of a user's own definitions alone; DefinitionError where they do not resolve."""
+def _alone(definitions: Definitions, location: CodeLocation) -> RepositoryDefinition:
+    """A repository of a user's own definitions alone, resolved; raises what Dagster says where they do not resolve."""
     given = {key: resource for key, resource in location.resources.items() if key not in (definitions.resources or {})}
-    try:
-        repository = Definitions.merge(definitions, Definitions(resources=given)).get_repository_def()
-        repository.load_all_definitions()
-    except Exception as error:  # noqa: BLE001 - whatever Dagster says of a user's definitions, it is theirs to mend
-        raise DefinitionError(
-            f"its Dagster definitions do not resolve: {error}",
-            where=path,
-            effect="Nothing of this file is loaded.",
-            remedy="Mend the asset, job or resource that the message names.",
-        ) from None
+    repository = Definitions.merge(definitions, Definitions(resources=given)).get_repository_def()
+    repository.load_all_definitions()
     return repository
+
+
+def _refused(error: Exception, path: Path) -> DefinitionError:
+    return DefinitionError(
+        f"Dagster does not take it: {error}",
+        where=path,
+        effect="Nothing of this file is loaded.",
+        remedy="Mend the flow, asset, job or resource that the message names.",
+    )
 
 
 def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:

@@ -33,7 +33,7 @@ GOOD = """
 #: What is wrong → the file's text behind its head, the line that is told, what is told, what to do.
 BROKEN = {
     "syntax": ("def broken(:\n    pass\n", 3, "SyntaxError", "mend that line"),
-    "import": ("import no_such_library_anywhere\n", 3, "no_such_library_anywhere", "pip install"),
+    "library": ("import no_such_library_anywhere\n", 3, "no_such_library_anywhere", "pip install"),
     "misspelt": ("from flowhub import flwo\n", 3, "flwo", "flow"),
     "raises": ("x = 1\nraise ValueError('at import')\n", 4, "at import", "mend"),
     "exits": ("sys.exit(3)\n", 3, "sys.exit(3)", "__main__"),
@@ -54,6 +54,13 @@ BROKEN = {
         7,
         "a second flow is named 'good'",
         "@flow(name=...)",
+    ),
+    "same_key": (
+        "from dagster import asset\n\n@asset\ndef y():\n    pass\n\n@asset(name='y')\ndef z():\n    pass\n"
+        "\n@task\ndef t(args):\n    return args\n\n@flow\ndef f(args):\n    return t(args)\n",
+        0,
+        "Asset key y",
+        "Mend",
     ),
     "unresolved": (
         "from dagster import asset\n\n@asset(deps=['x'], group_name='g', key='y')\ndef y(no_such_thing):\n    pass\n\n"

@@ -1,0 +1,216 @@
+"""A pipeline as JSON and back: nothing lost, nothing that is not known taken."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowhub_assets.errors import InputError
+from flowhub_assets.ir.encoding import VERSION, from_dict, plain, to_dict
+from flowhub_assets.ir.pipeline import Pipeline, Retry, Source, Task
+from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
+from flowhub_assets.ir.triggers import Schedule
+
+TEXT = st.text(max_size=6)
+WORD = st.text(min_size=1, max_size=6)
+OPTIONAL = st.none() | TEXT
+FLOAT = st.floats(0, 1e9, allow_nan=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
+# Files as they are in memory: absolute and normal.
+FILE = st.lists(st.from_regex(r"[\w가-힣-][\w가-힣. -]{0,5}", fullmatch=True).filter(lambda part: part.strip(".")), min_size=1, max_size=3)
+SOURCES = st.builds(lambda parts, line: Source("/" + "/".join(parts), line), FILE, st.integers(1, 10**6))
+
+
+def tuples(item: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(item, max_size=2).map(tuple)
+
+
+PLACEMENTS = st.builds(
+    Placement,
+    OPTIONAL,
+    OPTIONAL,
+    OPTIONAL,
+    OPTIONAL,
+    OPTIONAL,
+    OPTIONAL,
+    tuples(st.builds(Toleration, OPTIONAL, TEXT, OPTIONAL, OPTIONAL, st.none() | st.integers(0, 99))),
+    st.dictionaries(TEXT, TEXT, max_size=2),
+    tuples(st.builds(VolumeMount, TEXT, TEXT, OPTIONAL, st.booleans())),
+)
+VOLUMES = st.builds(Volume, TEXT, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, st.none() | st.booleans() | TEXT)
+TASKS = st.builds(
+    Task,
+    WORD,
+    tuples(TEXT),
+    SOURCES,
+    TEXT,
+    merge=st.booleans(),
+    description=TEXT,
+    placement=PLACEMENTS,
+    retry=st.builds(Retry, st.integers(0, 5), FLOAT),
+    timeout=st.none() | FLOAT,
+    pool=OPTIONAL,
+    priority=st.integers(-9, 9),
+    env=OBJECT,
+)
+PIPELINES = st.builds(
+    Pipeline,
+    WORD,
+    tuples(TASKS),
+    SOURCES,
+    function=TEXT,
+    result=tuples(TEXT),
+    description=TEXT,
+    namespace=OPTIONAL,
+    profiles=st.dictionaries(TEXT, OBJECT, max_size=2),
+    params=OBJECT,
+    tags=tuples(TEXT),
+    owners=tuples(TEXT),
+    volumes=tuples(VOLUMES),
+    annotations=st.dictionaries(TEXT, TEXT, max_size=2),
+    service_account_name=OPTIONAL,
+    airflow_sidecar_image=OPTIONAL,
+    repo=OPTIONAL,
+    path=OPTIONAL,
+    schedule=st.none() | st.builds(Schedule, OPTIONAL, st.none() | FLOAT, TEXT),
+    failure_task=st.none() | TASKS,
+)
+SMALL = Pipeline("flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7))
+
+
+@settings(deadline=None, max_examples=200)
+@given(PIPELINES)
+def test_there_and_back(pipeline: Pipeline) -> None:
+    folder = pipeline.source.file.rpartition("/")[0] or "/"
+    text = json.dumps(to_dict(pipeline), ensure_ascii=False, allow_nan=False)
+    assert from_dict(json.loads(text), folder) == pipeline
+
+
+@settings(deadline=None, max_examples=50)
+@given(PIPELINES)
+def test_the_same_pipeline_gives_the_same_text_in_any_folder(pipeline: Pipeline) -> None:
+    def moved(source: Source) -> Source:
+        return Source("/elsewhere" + source.file, source.line)
+
+    def moved_task(task: Task) -> Task:
+        return replace(task, source=moved(task.source))
+
+    other = replace(
+        pipeline,
+        source=moved(pipeline.source),
+        tasks=tuple(map(moved_task, pipeline.tasks)),
+        failure_task=pipeline.failure_task and moved_task(pipeline.failure_task),
+    )
+    assert json.dumps(to_dict(other)) == json.dumps(to_dict(pipeline))
+
+
+def test_only_what_differs_from_the_default_is_written() -> None:
+    assert to_dict(SMALL) == {
+        "version": VERSION,
+        "pipeline": {
+            "name": "flow",
+            "tasks": [{"name": "one", "needs": ["$args"], "source": "workflow.py:3", "function": "one"}],
+            "source": "workflow.py:7",
+        },
+    }
+    assert plain(Placement(cpu="1")) == {"cpu": "1"}
+    assert plain(Placement()) == {}
+
+
+@pytest.mark.parametrize("version", [None, 0, VERSION + 1, str(VERSION), True, 1.0])
+def test_another_version_is_refused(version: object) -> None:
+    document = {**to_dict(SMALL), "version": version}
+    with pytest.raises(InputError) as refused:
+        from_dict(document)
+    assert repr(version) in refused.value.what
+    assert str(VERSION) in refused.value.effect
+    assert refused.value.remedy
+
+
+def without(document: dict[str, Any], *path: Any) -> dict[str, Any]:
+    """A copy of the document without the entry at ``path``."""
+    copy: dict[str, Any] = json.loads(json.dumps(document))
+    inner: Any = copy
+    for part in path[:-1]:
+        inner = inner[part]
+    del inner[path[-1]]
+    return copy
+
+
+def with_entry(document: dict[str, Any], value: Any, *path: Any) -> dict[str, Any]:
+    """A copy of the document with ``value`` at ``path``."""
+    copy: dict[str, Any] = json.loads(json.dumps(document))
+    inner: Any = copy
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    return copy
+
+
+DOCUMENT = to_dict(SMALL)
+TASK = ("pipeline", "tasks", 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (with_entry(DOCUMENT, 1, "pipeline", "nam"), "Pipeline has no field 'nam'"),
+        (with_entry(DOCUMENT, 1, *TASK, "imge"), "Task has no field 'imge'"),
+        (with_entry(DOCUMENT, {"cpus": "1"}, *TASK, "placement"), "Placement has no field 'cpus'"),
+        (with_entry(DOCUMENT, [{"name": "v", "path": "/x"}], "pipeline", "volumes"), "Volume has no field 'path'"),
+        (with_entry(DOCUMENT, 1, "extra"), "document has no field 'extra'"),
+        (without(DOCUMENT, "pipeline", "name"), "Pipeline has no 'name'"),
+        (without(DOCUMENT, *TASK, "needs"), "Task has no 'needs'"),
+        (without(DOCUMENT, "pipeline"), "a Pipeline must be an object, not None"),
+        (with_entry(DOCUMENT, [], "pipeline"), "a Pipeline must be an object, not []"),
+        (with_entry(DOCUMENT, "one", "pipeline", "tasks"), "'tasks' of a Pipeline must be a list, not 'one'"),
+        (with_entry(DOCUMENT, 3, "pipeline", "tags"), "'tags' of a Pipeline must be a list, not 3"),
+        (with_entry(DOCUMENT, "here", *TASK, "source"), "'source' of a Task must be file:line, not 'here'"),
+        (with_entry(DOCUMENT, None, *TASK, "source"), "'source' of a Task must be file:line, not None"),
+        (with_entry(DOCUMENT, ":3", *TASK, "source"), "must be file:line, not ':3'"),
+        (with_entry(DOCUMENT, 3, "pipeline", "name"), "'name' of a Pipeline must be a string, not 3"),
+        (with_entry(DOCUMENT, True, *TASK, "priority"), "'priority' of a Task must be a whole number, not True"),
+        (with_entry(DOCUMENT, 1, *TASK, "merge"), "'merge' of a Task must be true or false, not 1"),
+        (with_entry(DOCUMENT, "5", *TASK, "timeout"), "'timeout' of a Task must be a number or null, not '5'"),
+        (with_entry(DOCUMENT, [], *TASK, "env"), "'env' of a Task must be an object, not []"),
+        (with_entry(DOCUMENT, [1], *TASK, "needs"), "'needs' of a Task must hold strings, not 1"),
+        (with_entry(DOCUMENT, None, *TASK), "a Task must be an object, not None"),
+        (with_entry(DOCUMENT, None, *TASK, "placement"), "a Placement must be an object, not None"),
+    ],
+)
+def test_a_wrong_document_is_refused(document: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError) as refused:
+        from_dict(document)
+    assert told in refused.value.what
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 3])
+def test_what_is_no_document_is_refused(document: Any) -> None:
+    with pytest.raises(InputError):
+        from_dict(document)
+
+
+@given(JSON)
+def test_no_document_gets_past_as_another_kind_of_error(document: Any) -> None:
+    for whole in (document, {"version": VERSION, "pipeline": document}, with_entry(DOCUMENT, document, *TASK)):
+        try:
+            from_dict(whole)
+        except InputError:
+            continue
+        raise AssertionError(f"{whole!r} was taken")
+
+
+def test_infinity_is_no_json() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        json.dumps(to_dict(replace(SMALL, params={"x": math.inf})), allow_nan=False)
