@@ -5,12 +5,14 @@ Raises what obstore raises; ``s3_errors.storage_error`` turns it into one of our
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from flowhub_assets.errors import StorageError
 from flowhub_assets.resources.s3_config import S3Config
 
 if TYPE_CHECKING:
@@ -142,6 +144,10 @@ def new_client(config: S3Config, limits: S3Limits) -> S3Client:
         from flowhub_assets.resources.s3_boto import BotoClient
 
         return BotoClient(config, limits)
+    if importlib.util.find_spec("obstore") is None:
+        raise StorageError(
+            "the S3 client obstore is not installed", where=f"s3://{config.bucket}", remedy="Run pip install obstore."
+        )
     _obstore_process = os.getpid()
     return ObstoreClient(config, limits)
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, Protocol, Union
 
-from flowhub_assets.errors import ProfileError
+from flowhub_assets.errors import ProfileError, StorageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -72,7 +72,7 @@ def get_storage(env: Mapping[str, Any]) -> Storage:
     BUCKET (with REGION_NAME, ENDPOINT, ACCESS_KEY and SECRET_KEY, or ACCESS_KEY_ID and SECRET_ACCESS_KEY, or the
     environment's own credentials) is S3/MinIO; WORKSPACE is a folder, relative to the current directory. Where both
     are named, BUCKET is the storage and WORKSPACE scratch space. Raises ProfileError if neither is, or if what
-    stands there cannot be used.
+    stands there cannot be used, and StorageError if this Python has no client for S3.
     """
     if not isinstance(env, Mapping):
         raise ProfileError(
@@ -80,9 +80,15 @@ def get_storage(env: Mapping[str, Any]) -> Storage:
         )
     if _named(env, "BUCKET"):
         # The S3 client needs packages that a task's own image may lack, so it is found by its public name.
-        import flowhub_assets
-
-        storage: Storage = flowhub_assets.S3Storage.from_env(env)
+        try:
+            from flowhub_assets import S3Storage
+        except ImportError:
+            raise StorageError(
+                f"BUCKET {env['BUCKET']!r} needs a client for S3, which this Python lacks",
+                effect="Objects can neither be read nor written here.",
+                remedy="Run pip install flowhub-assets in this image, or use a profile with WORKSPACE.",
+            ) from None
+        storage: Storage = S3Storage.from_env(env)
         return storage
     if _named(env, "WORKSPACE"):
         from flowhub_assets.runtime.folder_storage import FolderStorage

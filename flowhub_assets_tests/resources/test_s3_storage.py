@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import urllib.request
@@ -103,6 +104,17 @@ def test_folders(storage: S3Storage, tmp_path: Path) -> None:
     assert [Path(path).read_text() for path in paths] == [str(number) for number in range(30)]
     assert paths[3] == str(tmp_path / "out" / "03" / "글 %.txt")
     assert storage.list("pre/1") == [f"pre/1{number}/글 %.txt" for number in range(10)]
+
+
+def test_folders_inside_a_running_event_loop(storage: S3Storage, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_bytes(b"1")
+
+    async def main() -> list[str]:
+        storage.upload_folder(tmp_path / "in", "loop")
+        return storage.download_folder("loop", tmp_path / "out")
+
+    assert asyncio.run(main()) == [str(tmp_path / "out" / "a")]
 
 
 @pytest.mark.parametrize(
