@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-#: FlowHub's own examples as they are: text, so that no formatter touches them.
-EXAMPLES = Path(__file__).parent / "flowhub_readme"
 _SECONDS = 60
 
 

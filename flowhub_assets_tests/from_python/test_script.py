@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from flowhub_assets_tests.from_python.script_runs import EXAMPLES, log, run, write
+from flowhub_assets_tests.from_python.script_runs import log, run, write
 
 DIAMOND = """
     from flowhub import flow, task
@@ -37,24 +36,94 @@ DIAMOND = """
 """
 
 
-def example(name: str, folder: Path) -> Path:
-    return Path(shutil.copy(EXAMPLES / f"{name}.py.txt", folder / "workflow.py"))
+#: In FlowHub's manner: nothing below the flow, no main guard, comments and values in Korean.
+GREETING = """
+    from flowhub import flow, get_storage, task
+
+    @task(image='python:3.11-slim', cpu='1', memory='1Gi')
+    def greet(args):
+        print("안녕")  # 인사
+        return {**args, 'greeted': 'yes'}
+
+    @task(image='python:3.11-slim', cpu='2', memory='2Gi')
+    def leave(args):
+        print("작별:", args['greeted'])
+        return {**args, 'left': 'yes'}
+
+    @flow(
+        name='short-visit',
+        description='인사하고 떠난다',
+        namespace='airflow',
+        env={
+            'default': {'WORKSPACE': './tmp', 'DEBUG': True},
+            'airflow': {'BUCKET': 'visits', 'REGION_NAME': 'ap-northeast-2'},
+        },
+    )
+    def main(args):
+        _greeted = greet(args)
+        return leave(_greeted)
+"""
+
+CUSTOM = """
+    from flowhub import flow, get_parser, parse_args, task
+
+    parser = get_parser()
+    parser.add_argument('--colour', type=str, default='red')
+    parser.add_argument('--amount', type=int, default=1)
+    options = parse_args(parser)
+
+    @task(image='python:3.11')
+    def paint(args):
+        print(f"{args['env']['AMOUNT']} litres")
+        return args
+
+    @flow(name='paint', env={
+        'default': {'WORKSPACE': './tmp', 'AMOUNT': options.amount, 'COLOUR': options.colour},
+    })
+    def main(args):
+        return paint(args)
+"""
+
+FAILING = """
+    from flowhub import flow, task
+
+    @task(image='python:3.11')
+    def tell(args):
+        print(f"Alarm: {args['failed_task']}")
+        print(args['traceback'])
+        return args
+
+    @flow(
+        name='alarm',
+        on_failure=tell,
+        env={'default': {'WORKSPACE': './tmp', 'SECRET_KEY': 'very-secret-value'}},
+    )
+    def main(args):
+        return breaks(args)
+
+    def read(env):
+        raise RuntimeError(f"cannot log in with {env['SECRET_KEY']}")
+
+    @task
+    def breaks(args):
+        return read(args['env'])
+"""
 
 
 def test_the_quick_start(tmp_path: Path) -> None:
-    script = example("quick_start", tmp_path)
+    script = write(tmp_path, GREETING)
     (tmp_path / "data.json").write_text('{"data": "값"}', encoding="utf-8")
     done = run(script, "--env", "default", "--input", "data.json", "--output", "out/result.json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "Step 1 실행\nStep 2 실행: done\n"
-    step1 = {"data": "값", "step1_result": "done"}
-    step2 = {**step1, "step2_result": "done"}
+    assert done.stdout == "안녕\n작별: yes\n"
+    greeted = {"data": "값", "greeted": "yes"}
+    left = {**greeted, "left": "yes"}
     assert log(script) == {
-        "step1": {"input": {"data": "값"}, "output": step1},
-        "step2": {"input": step1, "output": step2},
+        "greet": {"input": {"data": "값"}, "output": greeted},
+        "leave": {"input": greeted, "output": left},
     }
-    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8")) == step2
-    assert "my-workflow succeeded in" in done.stderr
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8")) == left
+    assert "short-visit succeeded in" in done.stderr
     assert str(tmp_path / "run.json") in done.stderr
     assert str(tmp_path / "out" / "result.json") in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == [
@@ -66,38 +135,38 @@ def test_the_quick_start(tmp_path: Path) -> None:
 
 
 def test_one_task_of_a_job(tmp_path: Path) -> None:
-    script = example("quick_start", tmp_path)
-    done = run(script, "--job", "./tmp/my-job", "--task", "step1")
+    script = write(tmp_path, GREETING)
+    done = run(script, "--job", "./tmp/my-job", "--task", "greet")
     assert done.returncode == 0, done.stderr
     assert "made the job's folder ./tmp/my-job" in done.stderr
-    assert list(log(script, "tmp/my-job/run.json")) == ["step1"]
-    done = run(script, "--job", "./tmp/my-job", "--task", "step2")
-    assert done.stdout == "Step 2 실행: done\n"
-    assert list(log(script, "tmp/my-job/run.json")) == ["step1", "step2"]
+    assert list(log(script, "tmp/my-job/run.json")) == ["greet"]
+    done = run(script, "--job", "./tmp/my-job", "--task", "leave")
+    assert done.stdout == "작별: yes\n"
+    assert list(log(script, "tmp/my-job/run.json")) == ["greet", "leave"]
 
 
 def test_custom_arguments(tmp_path: Path) -> None:
-    script = example("custom_arguments", tmp_path)
-    assert run(script, "--env", "default", "--my-option", "hello", "--count", "5").stdout == "count: 5\n"
-    assert run(script).stdout == "count: 1\n"
+    script = write(tmp_path, CUSTOM)
+    assert run(script, "--env", "default", "--colour", "blue", "--amount", "5").stdout == "5 litres\n"
+    assert run(script).stdout == "1 litres\n"
     help_text = run(script, "--help")
     assert help_text.returncode == 0
-    for word in ("--my-option", "--count", "--env", "--input", "--input-data", "--task", "--job", "--export", "--id"):
+    for word in ("--colour", "--amount", "--env", "--input", "--input-data", "--task", "--job", "--export", "--id"):
         assert word in help_text.stdout
 
 
 def test_failure_handling(tmp_path: Path) -> None:
-    script = example("failure_handling", tmp_path)
+    script = write(tmp_path, FAILING)
     done = run(script)
     assert done.returncode == 1
-    assert done.stdout.startswith("Task breaks 실패\nTraceback (most recent call last):\n")
-    assert done.stdout.count("실패") == 1
+    assert done.stdout.startswith("Alarm: breaks\nTraceback (most recent call last):\n")
+    assert done.stdout.count("Alarm") == 1
     for text in (done.stdout, done.stderr):
-        assert 'workflow.py", line 21, in read' in text
+        assert 'workflow.py", line 19, in read' in text
         assert "RuntimeError: cannot log in with ***" in text
         assert "flowhub_assets" not in text
         assert "very-secret-value" not in text
-    assert f"{script}:21: task 'breaks' failed" in done.stderr
+    assert f"{script}:19: task 'breaks' failed" in done.stderr
     assert "python workflow.py --resume" in done.stderr
     assert "very-secret-value" not in (tmp_path / "run.json").read_text()
 
@@ -321,8 +390,8 @@ def test_branches_run_side_by_side(tmp_path: Path) -> None:
 
 
 def test_an_import_runs_nothing_and_never_reads_the_command_line(tmp_path: Path) -> None:
-    example("custom_arguments", tmp_path)
-    code = "import sys; sys.argv = ['x', '--count', 'many', '--help']; import workflow; print(workflow.args.count)"
+    write(tmp_path, CUSTOM)
+    code = "import sys; sys.argv = ['x', '--amount', 'many', '--help']; import workflow; print(workflow.options.amount)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False
     )
@@ -330,9 +399,9 @@ def test_an_import_runs_nothing_and_never_reads_the_command_line(tmp_path: Path)
 
 
 def test_another_script_may_import_a_workflow(tmp_path: Path) -> None:
-    example("custom_arguments", tmp_path)
-    script = write(tmp_path, "import workflow\nprint(workflow.args.count)\n", "other.py")
-    done = run(script, "--count", "7", "--unheard-of")
+    write(tmp_path, CUSTOM)
+    script = write(tmp_path, "import workflow\nprint(workflow.options.amount)\n", "other.py")
+    done = run(script, "--amount", "7", "--unheard-of")
     assert done.stdout == "1\n", done.stderr
 
 
@@ -358,9 +427,9 @@ def test_export_reaches_an_installed_exporter(tmp_path: Path) -> None:
     (tmp_path / "packages" / "sketch.py").write_text(
         "def export(runnable, profile, folder):\n    return [f'{runnable.pipeline.name} {profile} {folder}']\n"
     )
-    script = example("quick_start", tmp_path)
+    script = write(tmp_path, GREETING)
     done = run(script, "--env", "airflow", "--export", "sketch", "--output", "dags", PYTHONPATH=str(info.parent))
-    assert (done.returncode, done.stdout) == (0, "my-workflow airflow dags\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "short-visit airflow dags\n"), done.stderr
     assert not (tmp_path / "run.json").exists()
     done = run(script, "--export", "sketsh", PYTHONPATH=str(info.parent))
     assert (done.returncode, done.stdout) == (2, "")
