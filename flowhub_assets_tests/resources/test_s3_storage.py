@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import time
 import urllib.request
 from pathlib import Path
 
@@ -239,7 +240,13 @@ def test_a_forked_child_goes_on(storage: S3Storage, tmp_path: Path) -> None:
                 code = 0 if "child/small" in str(error) and len(storage.list("child/")) == 2 else 2
         finally:
             os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    last = time.monotonic() + 30
+    while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and time.monotonic() < last:
+        time.sleep(0.05)
+    if ended == (0, 0):
+        os.kill(pid, 9)
+        ended = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0
     assert (tmp_path / "out" / "large").read_bytes() == (tmp_path / "large").read_bytes()
     assert Path(storage.download("child/large", tmp_path / "mine")).read_bytes() == (tmp_path / "large").read_bytes()
     assert storage.read("child/small") == b"1"
