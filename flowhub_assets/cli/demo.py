@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from flowhub_assets.to_dagster.value_io import SAVED_AS
 
 #: A flow with this tag is there to fail: it is shown, and counts only if it does not.
 FAILS_ON_PURPOSE = "fails-on-purpose"
+
+_WIDTH_OF_A_LOG = 120
 
 # The table tells what happened; Dagster's own log lines stay in its storage, where the UI shows them.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -115,6 +118,7 @@ def _print_table(rows: list[Row]) -> None:
     for row in rows:
         colour = "green" if row.good else "red"
         table.add_row(row.pipeline, row.tasks, f"[{colour}]{row.result}[/]", f"{row.seconds:.1f}", row.values)
-    console = Console()
+    # A log or a pipe has no width of its own; folded cells would be hard to search there.
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_LOG)
     console.print(table)
     console.print("Next: [bold]make dev[/], then open http://localhost:3000/asset-groups to see them in Dagster's UI.")
