@@ -98,7 +98,8 @@ def as_json(value: Mapping[str, Any], task: str) -> str:
 def read_told(workspace: Path) -> list[dict[str, Any]]:
     """What each call of the task ``note`` was given."""
     with contextlib.suppress(FileNotFoundError):
-        return [json.loads(line) for line in (workspace / "told").read_text("utf-8").splitlines()]
+        # Only "\n" ends a line here: splitlines would also cut at characters that JSON leaves as they are (U+0085).
+        return [json.loads(line) for line in (workspace / "told").read_text("utf-8").split("\n")[:-1]]
     return []
 
 

@@ -11,7 +11,8 @@ import pytest
 from flowhub_assets_tests.conformance.dagster_runners import DagsterInProcess, DagsterProcesses
 from flowhub_assets_tests.conformance.failing_shapes import FAILING, KILLED, FailingShape
 from flowhub_assets_tests.conformance.runners import Local, Ran, Runner, require_same
-from flowhub_assets_tests.conformance.shapes import MUCH_IN_ONE, SHAPES, Shape
+from flowhub_assets_tests.conformance.setting_shapes import MUCH_IN_ONE, SETTINGS
+from flowhub_assets_tests.conformance.shapes import SHAPES, Shape
 
 RunShape = Callable[[Shape, Runner], Ran]
 Oracle = Callable[[Shape], Ran]
@@ -20,7 +21,7 @@ HERE: Runner = Local(in_process=True)
 RUNNERS: list[Runner] = [HERE, DagsterInProcess()]
 PROCESSES: Runner = DagsterProcesses()
 
-EVERY = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+EVERY = pytest.mark.parametrize("shape", [*SHAPES, *SETTINGS], ids=lambda shape: shape.name)
 EVERY_FAILING = pytest.mark.parametrize("shape", FAILING, ids=lambda shape: shape.name)
 EVERY_RUNNER = pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: runner.name)
 
