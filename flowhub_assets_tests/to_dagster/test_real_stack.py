@@ -27,7 +27,8 @@ from flowhub_assets_tests.workflows import HEAD
 ROOT = Path(flowhub_assets.__path__[0]).parent
 
 # One process at a time builds it; the parts of a test run side by side on the same stack.
-pytestmark = pytest.mark.timeout(280)
+# One stack for the whole file, and its last test looks at what the others left: one worker runs them all.
+pytestmark = [pytest.mark.timeout(280), pytest.mark.xdist_group("real_stack")]
 
 SUMS = """
 @task
@@ -38,7 +39,9 @@ def first(args):
 def second(args):
     return {"n": args["n"] + 1, "workspace": args["workspace"]}
 
-@flow(name="my-sums", params={"n": 1, "name": "kim"}, env={"default": {"WORKSPACE": "BASE/one"}, "two": {"WORKSPACE": "BASE/two"}})
+PROFILES = {"default": {"WORKSPACE": "BASE/one"}, "two": {"WORKSPACE": "BASE/two"}}
+
+@flow(name="my-sums", params={"n": 1, "name": "kim"}, env=PROFILES)
 def main(args):
     return second(first(args))
 """
@@ -108,7 +111,8 @@ REEXECUTE = """mutation($params: ReexecutionParams!) { launchRunReexecution(reex
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { runId jobName status tags { key value } } } } }"
-LOG = "query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } } }"
+LOG = """query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection {
+  events { ... on MessageEvent { message } } } } }"""
 CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { assetChecksOrError {
   ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
 
@@ -151,7 +155,7 @@ class Stack:
             status: str = self.ask(RUN, id=run_id)["runOrError"]["status"]
             return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
-        return self.wait(ended, f"the end of run {run_id}")
+        return str(self.wait(ended, f"the end of run {run_id}"))
 
     def wait(self, until: Callable[[], Any], what: str, seconds: float = 90) -> Any:
         last = time.monotonic() + seconds
