@@ -78,6 +78,8 @@ def test_two_korean_names_stay_two() -> None:
 
 
 def test_another_process_gives_the_same_names() -> None:
-    code = "from flowhub_assets.names import dagster_name, tag_key; print(dagster_name('회의록-1'), tag_key('야간 ' * 40))"
+    code = (
+        "from flowhub_assets.names import dagster_name, tag_key; print(dagster_name('회의록-1'), tag_key('야간 ' * 40))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.split() == [dagster_name("회의록-1"), tag_key("야간 " * 40)]

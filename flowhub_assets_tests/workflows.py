@@ -18,11 +18,12 @@ from dagster import (
     ExecutorDefinition,
     JobDefinition,
     RepositoryDefinition,
+    build_reconstructable_job,
     in_process_executor,
 )
 
+from flowhub_assets import definitions
 from flowhub_assets.definitions import load
-from flowhub_assets.from_python.finding import find_files
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
@@ -35,7 +36,7 @@ def location_of(folder: Path, executor: ExecutorDefinition = in_process_executor
     """The code location over ``folder`` alone, made as definitions.py makes the real one."""
     return CodeLocation(
         folders=[folder],
-        find_files=find_files,
+        find_files=definitions.location.find_files,
         load=load,
         resources={
             "profile": ProfileResource.configure_at_launch(name=read_settings().profile),
@@ -101,6 +102,21 @@ class Workflows:
                 raise_on_error=False,
             )
         )
+
+
+def reconstructable(folder: Path, name: str, function: str = "flowhub_assets_tests.workflows.job_in") -> Any:
+    """The job as execute_job takes it: other processes build it again by ``function``, of folder and job name."""
+    module, _, attribute = function.rpartition(".")
+    arguments: Any = (str(folder), name)
+    return build_reconstructable_job(module, attribute, arguments, {})
+
+
+def metadata_of(result: ExecuteInProcessResult, task: str) -> dict[str, Any]:
+    """What the UI shows of the value that the run has made of ``task``."""
+    for event in result.get_asset_materialization_events():
+        if event.asset_key and event.asset_key.path[-1] == task:
+            return dict(event.step_materialization_data.materialization.metadata)
+    raise KeyError(task)
 
 
 def failure_of(result: ExecuteInProcessResult, step: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dagster import Definitions, JobDefinition, RepositoryDefinition
+from dagster import Definitions, JobDefinition, RepositoryDefinition, ScheduleDefinition, SensorDefinition
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
@@ -64,7 +64,8 @@ def claims_of_definitions(definitions: Definitions, repository: RepositoryDefini
         yield Claim("asset check", f"{check.asset_key.to_user_string()}:{check.name}", checks)
     for job in repository.get_all_jobs():
         yield from _of_job(job)
-    for trigger in (*repository.schedule_defs, *repository.sensor_defs):
+    triggers: list[ScheduleDefinition | SensorDefinition] = [*repository.schedule_defs, *repository.sensor_defs]
+    for trigger in triggers:
         yield Claim("schedule or sensor", trigger.name, trigger)
     yield from claims_of_location(definitions)
 

@@ -84,7 +84,7 @@ class CodeLocation:
         for path in _likely_first([path for path, _ in self.files()], job):
             try:
                 runnables = self.load(path).runnables
-            except Exception:  # noqa: BLE001 - a file that does not load is told where all files are
+            except Exception:  # noqa: BLE001, S112 - a file that does not load is told where all files are
                 continue
             for runnable in runnables:
                 if job_name(runnable.pipeline) == job:

@@ -28,7 +28,11 @@ JSON = st.recursive(
 )
 OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
 # Files as they are in memory: absolute and normal.
-FILE = st.lists(st.from_regex(r"[\w가-힣-][\w가-힣. -]{0,5}", fullmatch=True).filter(lambda part: part.strip(".")), min_size=1, max_size=3)
+FILE = st.lists(
+    st.from_regex(r"[\w가-힣-][\w가-힣. -]{0,5}", fullmatch=True).filter(lambda part: part.strip(".")),
+    min_size=1,
+    max_size=3,
+)
 SOURCES = st.builds(lambda parts, line: Source("/" + "/".join(parts), line), FILE, st.integers(1, 10**6))
 
 
@@ -86,7 +90,9 @@ PIPELINES = st.builds(
     schedule=st.none() | st.builds(Schedule, OPTIONAL, st.none() | FLOAT, TEXT),
     failure_task=st.none() | TASKS,
 )
-SMALL = Pipeline("flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7))
+SMALL = Pipeline(
+    "flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7)
+)
 
 
 @settings(deadline=None, max_examples=200)

@@ -162,11 +162,27 @@ def test_a_plain_asset_takes_profile_and_storage(workflows: Workflows, instance:
     repository = workflows.repository()
     job = repository.get_implicit_job_def_for_assets([AssetKey("report")])
     assert job is not None
-    config = {"resources": {"profile": {"config": {}}, "storage": {"config": {}}}}
+    config: dict[str, Any] = {"resources": {"profile": {"config": {}}, "storage": {"config": {}}}}
     result = job.execute_in_process(run_config=config, instance=instance, asset_selection=[AssetKey("report")])
     value = result.asset_value(AssetKey("report"))
     assert value == {"url": Path("plain/report.txt").absolute().as_uri(), "who": "pyproject"}
     assert Path("plain/report.txt").read_text("utf-8") == "보고"
+
+
+def test_a_file_of_plain_assets_needs_no_flow(workflows: Workflows, instance: DagsterInstance) -> None:
+    text = """
+        from dagster import asset
+        from flowhub_assets import ProfileResource, StorageResource
+
+        @asset
+        def alone(profile: ProfileResource, storage: StorageResource) -> str:
+            return storage.open(profile).write("alone.txt", b"here")
+    """
+    workflows.write("alone.py", text, head="")
+    job = workflows.repository().get_implicit_job_def_for_assets([AssetKey("alone")])
+    assert job is not None
+    assert job.execute_in_process(instance=instance).success
+    assert Path("tmp/alone.txt").read_bytes() == b"here"
 
 
 def test_a_plain_op_takes_a_boto3_client_of_the_same_profile(

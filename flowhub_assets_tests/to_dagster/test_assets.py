@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from dagster import AssetKey, DagsterInstance
 
 from flowhub_assets.names import dagster_name
-from flowhub_assets_tests.workflows import Workflows
+from flowhub_assets_tests.workflows import Workflows, metadata_of
 
 DESCRIBED = """
     @task(image="python:3.11-slim", cpu="500m", memory="1Gi", gpu="1", timeout=60)
@@ -80,19 +81,18 @@ def test_the_ui_shows_preview_size_place_and_what_a_task_showed(
     """
     workflows.write("shows.py", text)
     result = workflows.run("shows", instance)
-    (event,) = result.get_asset_materialization_events()
-    metadata = event.step_materialization_data.materialization.metadata
+    metadata = metadata_of(result, "report")
     assert json.loads(metadata["preview"].value.split("\n", 1)[1].rsplit("\n", 1)[0]) == {"text": "``` 안녕 ```"}
     assert metadata["preview"].value.startswith("````json\n")
     assert metadata["size (bytes)"].value == len(json.dumps({"text": "``` 안녕 ```"}, ensure_ascii=False).encode())
-    assert [record.data for record in metadata["rows"].records][0] == {"name": "가", "count": 1, "share": 0.5}
+    assert metadata["rows"].records[0].data == {"name": "가", "count": 1, "share": 0.5}
     types = {column.name: column.type for column in metadata["rows"].schema.columns}
     assert types == {"name": "string", "count": "int", "share": "float"}
     assert metadata["note"].value == "**bold**"
     assert metadata["score"].value == 0.9
     assert metadata["plot"].value.startswith("![plot](data:image/png;base64,")
     saved = metadata["saved as"].value
-    assert json.loads(open(saved, encoding="utf-8").read()) == {"text": "``` 안녕 ```"}
+    assert json.loads(Path(saved).read_text("utf-8")) == {"text": "``` 안녕 ```"}
 
 
 def test_korean_names_from_the_file_to_the_value(workflows: Workflows, instance: DagsterInstance) -> None:

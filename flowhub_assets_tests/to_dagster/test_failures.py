@@ -13,13 +13,12 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     RunRequest,
-    build_reconstructable_job,
     build_run_status_sensor_context,
     execute_job,
 )
 
 from flowhub_assets.to_dagster.failure_sensor import failure_requests
-from flowhub_assets_tests.workflows import Workflows, failure_of, job_in
+from flowhub_assets_tests.workflows import Workflows, failure_of, job_in, reconstructable
 
 HANDLED = """
     @task
@@ -48,9 +47,9 @@ HANDLED = """
 
 
 def requests(workflows: Workflows, instance: DagsterInstance, result: Any, job: str) -> list[RunRequest]:
-    return list(
-        failure_requests(instance, instance.get_run_by_id(result.run_id), "the run ended", {job: workflows.flow(job)})
-    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return list(failure_requests(instance, run, "the run ended", {job: workflows.flow(job)}))
 
 
 def test_retries_are_counted_and_then_on_failure_is_asked_for_once(
@@ -116,14 +115,17 @@ def test_the_sensor_yields_the_request_through_dagsters_own_context(
     for job in ("my_handled", "unhandled"):
         result = workflows.run(job, instance)
         event = next(e for e in result.all_events if e.event_type is DagsterEventType.PIPELINE_FAILURE)
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
         context = build_run_status_sensor_context(
             sensor_name="on_failure",
             dagster_event=event,
             dagster_instance=instance,
-            dagster_run=instance.get_run_by_id(result.run_id),
+            dagster_run=run,
             repository_def=repository,
         )
-        asked[job] = list(sensor(context.for_run_failure()))
+        given: Any = sensor(context.for_run_failure())
+        asked[job] = list(given)
     (request,) = asked["my_handled"]
     assert isinstance(request, RunRequest)
     assert request.run_config["ops"]["my_handled__on_failure__handler"]["config"]["failed_task"] == "breaks"
@@ -207,9 +209,7 @@ def test_a_task_whose_process_is_killed_leads_to_on_failure(
             return never(dies(fine(args)))
     """
     workflows.write("killed.py", text)
-    job = build_reconstructable_job(
-        "flowhub_assets_tests.to_dagster.forking", "forking_job", (str(workflows.folder), "killed"), {}
-    )
+    job = reconstructable(workflows.folder, "killed", "flowhub_assets_tests.to_dagster.forking.forking_job")
     result = execute_job(job, instance_on_disk)
     assert not result.success
     assert Path("dies.count").read_text() == "xx", "a killed process is tried again"

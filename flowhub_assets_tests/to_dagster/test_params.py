@@ -11,7 +11,8 @@ from flowhub_assets_tests.workflows import Workflows
 
 TYPED = """
     PARAMS = {
-        "on": True, "count": 3, "share": 0.5, "name": "김", "rows": [1, {"a": None}], "more": {"deep": [1]}, "open": None,
+        "on": True, "count": 3, "share": 0.5, "name": "김",
+        "rows": [1, {"a": None}], "more": {"deep": [1]}, "open": None,
     }
 
     @task

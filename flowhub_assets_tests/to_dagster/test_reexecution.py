@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dagster import DagsterInstance, ReexecutionOptions, build_reconstructable_job, execute_job
+from dagster import DagsterInstance, ReexecutionOptions, execute_job
 
-from flowhub_assets_tests.workflows import Workflows
+from flowhub_assets_tests.workflows import Workflows, reconstructable
 
 DIAMOND = """
     def count(name):
@@ -51,7 +51,7 @@ def test_from_failure_takes_finished_outputs_from_the_parent_run(
     workflows: Workflows, instance_on_disk: DagsterInstance
 ) -> None:
     workflows.write("diamond.py", DIAMOND)
-    job = build_reconstructable_job("flowhub_assets_tests.workflows", "job_in", (str(workflows.folder), "diamond"), {})
+    job = reconstructable(workflows.folder, "diamond")
     config = {"resources": {"diamond_params": {"config": {"n": 10}}}}
     first = execute_job(job, instance_on_disk, run_config=config)
     assert not first.success

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, build_reconstructable_job, execute_job
+from dagster import AssetKey, DagsterInstance, execute_job
 
 import flowhub_assets
-from flowhub_assets_tests.workflows import Workflows
+from flowhub_assets_tests.workflows import Workflows, reconstructable
 
 ROOT = Path(flowhub_assets.__path__[0]).parent
 
@@ -59,9 +59,7 @@ def test_one_job_imports_one_file(workflows: Workflows) -> None:
 
 def test_a_steps_process_imports_one_file(workflows: Workflows, instance_on_disk: DagsterInstance) -> None:
     write_many(workflows)
-    job = build_reconstructable_job(
-        "flowhub_assets_tests.to_dagster.forking", "forking_job", (str(workflows.folder), "flow_3"), {}
-    )
+    job = reconstructable(workflows.folder, "flow_3", "flowhub_assets_tests.to_dagster.forking.forking_job")
     assert execute_job(job, instance_on_disk).success
     assert set(imported()) == {"flow_3"}
     processes = {line.split()[1] for line in Path("imported").read_text().splitlines()}
@@ -153,8 +151,10 @@ CLASHES = {
         "op 'x' is taken",
     ),
     "schedule of another file": (
-        "@op(name='x_NUMBER')\ndef x():\n    pass\n@job(name='job_NUMBER')\ndef j():\n    x()\n"
-        "defs = Definitions(jobs=[j], schedules=[ScheduleDefinition('daily', job=j, cron_schedule='@daily')])\n",
+        (
+            "@op(name='x_NUMBER')\ndef x():\n    pass\n@job(name='job_NUMBER')\ndef j():\n    x()\n"
+            "defs = Definitions(jobs=[j], schedules=[ScheduleDefinition('daily', job=j, cron_schedule='@daily')])\n"
+        ),
         "schedule or sensor 'daily' is taken",
     ),
     "loggers": ("defs = Definitions(loggers={'mine': colored_console_logger})\n", ""),
@@ -189,7 +189,8 @@ def test_flows_whose_ops_would_have_one_name(workflows: Workflows) -> None:
     for flow, task in (("a__b", "c"), ("a", "b__c")):
         workflows.write(
             f"{flow}.py",
-            f"@task\ndef {task}(args):\n    return args\n\n@flow(name='{flow}')\ndef f(args):\n    return {task}(args)\n",
+            f"@task\ndef {task}(args):\n    return args\n\n"
+            f"@flow(name='{flow}')\ndef f(args):\n    return {task}(args)\n",
         )
     repository = workflows.repository()
     repository.load_all_definitions()

@@ -36,7 +36,7 @@ def job_of(config: dict[str, Any]) -> dict[str, Any]:
         DagsterK8sJobConfig(job_image="registry.example/flows:1", dagster_home="/opt/dagster"),
         args=["dagster", "api", "execute_step"],
         job_name="dagster-step-1",
-        user_defined_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config),
+        user_defined_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config),  # type: ignore[no-untyped-call]
     )
     document: dict[str, Any] = ApiClient().sanitize_for_serialization(job)
     return {"apiVersion": "batch/v1", "kind": "Job", **document}
@@ -202,6 +202,7 @@ def test_the_tag_stands_on_the_op_and_dagster_k8s_finds_it(workflows: Workflows,
     """
     workflows.write("placed.py", text)
     job = workflows.repository().get_job("placed")
+    heavy: Any
     heavy, light = job.get_node_named("placed__heavy").definition, job.get_node_named("placed__light").definition
     assert KUBERNETES_TAG not in light.tags
     assert heavy.tags[PRIORITY_TAG] == "7"

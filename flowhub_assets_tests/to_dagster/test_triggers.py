@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from dagster import RunRequest, build_schedule_context, build_sensor_context, DagsterInstance
+from dagster import DagsterInstance, RunRequest, build_schedule_context, build_sensor_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +53,7 @@ def test_a_schedule_gives_a_run_request(workflows: Workflows, words: str, cron: 
     assert schedule.default_status.value == "STOPPED", "its user switches it on"
     moment = datetime(2026, 1, 2, 6, tzinfo=ZoneInfo(zone))
     context = build_schedule_context(scheduled_execution_time=moment, repository_def=repository)
-    (request,) = schedule.evaluate_tick(context).run_requests
+    (request,) = schedule.evaluate_tick(context).run_requests or ()
     assert isinstance(request, RunRequest)
     assert request.tags["dagster/schedule_name"] == "scheduled_schedule"
     assert [sensor.name for sensor in repository.sensor_defs] == []
@@ -67,7 +67,7 @@ def test_an_uneven_interval_is_a_sensor(workflows: Workflows, instance: DagsterI
     assert sensor.minimum_interval_seconds == 7 * 3600
     assert sensor.default_status.value == "STOPPED"
     with build_sensor_context(instance, repository_def=repository) as context:
-        (request,) = sensor.evaluate_tick(context).run_requests
+        (request,) = sensor.evaluate_tick(context).run_requests or ()
     assert isinstance(request, RunRequest)
 
 

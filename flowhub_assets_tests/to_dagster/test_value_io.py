@@ -11,7 +11,7 @@ from dagster import AssetKey, DagsterInstance
 
 from flowhub_assets_tests.s3_server import S3Server
 from flowhub_assets_tests.s3_server import shared_s3 as shared_s3
-from flowhub_assets_tests.workflows import Workflows, failure_of
+from flowhub_assets_tests.workflows import Workflows, failure_of, metadata_of
 
 CHAIN = """
     @task
@@ -45,8 +45,7 @@ def test_documents_per_run_and_latest_in_a_folder(workflows: Workflows, instance
     assert read(folder / "runs" / one.run_id / "second.json")["n"] == 6
     assert read(folder / "runs" / two.run_id / "second.json")["n"] == 8
     assert read(folder / "latest" / "second.json")["n"] == 8
-    (event,) = (e for e in two.get_asset_materialization_events() if e.asset_key.path[-1] == "second")
-    url = event.step_materialization_data.materialization.metadata["saved as"].value
+    url = metadata_of(two, "second")["saved as"].value
     assert Path(url) == (folder / "runs" / two.run_id / "second.json").absolute()
 
 
@@ -62,8 +61,7 @@ def test_documents_per_run_and_latest_in_a_bucket(
     assert read(bucket / "runs" / result.run_id / "first.json") == FIRST
     assert read(bucket / "latest" / "second.json") == {**FIRST, "n": 6}
     assert not Path("tmp").exists(), "a profile with BUCKET writes nothing to the built-in folder"
-    (event,) = (e for e in result.get_asset_materialization_events() if e.asset_key.path[-1] == "second")
-    url = event.step_materialization_data.materialization.metadata["saved as"].value
+    url = metadata_of(result, "second")["saved as"].value
     assert url == f"s3://bucket/my-chain/runs/{result.run_id}/second.json"
     # One asset alone, on what lies in the bucket.
     alone = workflows.run(

@@ -1,0 +1,117 @@
+"""``flowhub demo``: the shipped pipelines through Dagster, one table, and an exit code that can be trusted."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowhub_assets
+
+ROOT = Path(flowhub_assets.__path__[0]).parent
+
+
+def run_demo(folder: Path, package: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command as a newcomer types it in ``folder``, with the package that lies in ``package``."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLOWHUB_", "DAGSTER_"))}
+    env = {
+        **kept,
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "COLUMNS": "160",
+        "PYTHONPATH": os.pathsep.join([str(package), str(package / "flowhub_assets/from_python/import_name")]),
+        **variables,
+    }
+    command = [sys.executable, "-m", "flowhub_assets.cli", "demo"]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=110)
+
+
+def rows(printed: str) -> dict[str, list[str]]:
+    """The table's lines by their first cell."""
+    cells = [[cell.strip() for cell in re.split("[│┃|]", line)[1:-1]] for line in printed.splitlines()]
+    return {row[0]: row for row in cells if len(row) == 5 and row[0]}
+
+
+@pytest.fixture
+def copied_package(tmp_path: Path) -> Path:
+    """A copy of the package with two small pipelines, which a test may break."""
+    target = tmp_path / "package"
+    left_out = shutil.ignore_patterns("__pycache__", "iris_report", "voice_report")
+    shutil.copytree(ROOT / "flowhub_assets", target / "flowhub_assets", ignore=left_out)
+    return target
+
+
+def test_each_shipped_pipeline_is_a_line_and_the_second_call_works_too(tmp_path: Path) -> None:
+    home = tmp_path / "home" / "not there yet"
+    settings: list[dict[str, str]] = [{"DAGSTER_HOME": str(home)}, {}]
+    for variables in settings:
+        done = run_demo(tmp_path, ROOT, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        table = rows(done.stdout)
+        shipped = [folder.parent.name for folder in (ROOT / "flowhub_assets/pipelines").glob("*/workflow.py")]
+        assert len(table) == len(shipped) + 1, done.stdout
+        assert table["pipeline"] == ["pipeline", "tasks", "result", "seconds", "values"]
+        for name, (_, tasks, result, seconds, values) in table.items():
+            if name == "pipeline":
+                continue
+            finished, _, of = tasks.partition("/")
+            assert int(of) >= 1
+            assert float(seconds) >= 0
+            if result == "succeeded":
+                assert finished == of
+            else:
+                assert result == "failed, as it should; on_failure ran"
+            assert list((tmp_path / values).glob("*.json")), f"the values of {name} are where the table says"
+        assert "make dev" in done.stdout
+        assert "Traceback" not in done.stderr
+    assert home.is_dir(), "DAGSTER_HOME is made where it is missing"
+    assert (tmp_path / ".dagster").is_dir(), "and without the variable it is here"
+
+
+def test_a_run_that_fails_is_exit_code_1(tmp_path: Path, copied_package: Path) -> None:
+    workflow = copied_package / "flowhub_assets/pipelines/quick_start/workflow.py"
+    text = workflow.read_text("utf-8")
+    assert "    return " in text
+    workflow.write_text(text.replace("    return ", "    raise RuntimeError('broken here')\n    return ", 1), "utf-8")
+    done = run_demo(tmp_path, copied_package)
+    assert done.returncode == 1, done.stdout
+    results = [row[2] for row in rows(done.stdout).values()]
+    assert "FAILED" in results
+    assert "failed, as it should; on_failure ran" in results, "the others run all the same"
+
+
+def test_a_flow_that_should_fail_and_does_not_is_exit_code_1(tmp_path: Path, copied_package: Path) -> None:
+    workflow = copied_package / "flowhub_assets/pipelines/quick_start/workflow.py"
+    text = workflow.read_text("utf-8")
+    changed = re.sub(r"@flow\(", "@flow(\n    tags=['fails-on-purpose'],", re.sub(r"\n *tags=.*", "", text), count=1)
+    workflow.write_text(changed, "utf-8")
+    done = run_demo(tmp_path, copied_package)
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_an_unknown_profile_is_exit_code_1_without_a_traceback(tmp_path: Path, copied_package: Path) -> None:
+    done = run_demo(tmp_path, copied_package, FLOWHUB_ENV="no-such-profile")
+    assert done.returncode == 1
+    assert rows(done.stdout)["quick-start"][2] == "FAILED"
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_file_that_does_not_load_is_told_in_its_own_words(tmp_path: Path, copied_package: Path) -> None:
+    workflow = copied_package / "flowhub_assets/pipelines/quick_start/workflow.py"
+    workflow.write_text(workflow.read_text("utf-8") + "\ndef (\n", "utf-8")
+    done = run_demo(tmp_path, copied_package)
+    assert done.returncode == 1
+    assert f"{workflow}:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pyproject_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.flowhub]\npipelines = 3\n")
+    done = run_demo(tmp_path)
+    assert done.returncode == 1
+    assert "pipelines is 3" in done.stderr
+    assert "Traceback" not in done.stderr
