@@ -52,8 +52,8 @@ def run_pipeline(
     debugger works, a timeout does not. ``on_event`` hears of everything, also of each line that a task
     prints; without it that goes to this process's own output. ``run_log`` is kept up to date.
 
-    Once a task has failed for good, running ones are let end and nothing else starts; then on_failure is
-    called once. A failed task is told in the Outcome, not raised. Raises ValueMissing, InputError,
+    Once a task has failed for good, what needs it is not run, all else is, as in Dagster and Airflow; then
+    on_failure is called once. A failed task is told in the Outcome, not raised. Raises ValueMissing, InputError,
     ProfileError. KeyboardInterrupt, or whatever else interrupts, stops all processes first.
     """
     given = _checked_input({**runnable.pipeline.params, **(flow_input or {})})

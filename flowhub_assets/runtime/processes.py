@@ -54,18 +54,15 @@ class Workers:
         self._waiting: list[_Attempt] = []
 
     def work_off(self, queue: TaskQueue) -> None:
-        """Runs tasks until none is left, or one has failed for good and the running ones have ended."""
+        """Runs tasks until none is left that may start: what is downstream of a failed one never may."""
         try:
-            while self._running or (not self._run.first_failure and (queue or self._waiting)):
+            while self._running or queue or self._waiting:
                 self._start_due(queue)
                 for attempt in self._wait():
                     if self._settle(attempt):
                         queue.done(attempt.task.name)
         finally:
             self._stop()
-        for attempt in self._waiting:
-            self._run.end(attempt.task, attempt.ended(told.FAILED, error=attempt.error))
-        self._waiting.clear()
 
     def run_one(self, task: Task, inputs: Sequence[Mapping[str, Any]], tries: int | None = None) -> None:
         """Runs this task alone, ``tries`` times at most (as often as its retry says if None)."""
@@ -80,8 +77,6 @@ class Workers:
             self._stop()
 
     def _start_due(self, queue: TaskQueue) -> None:
-        if self._run.first_failure:
-            return
         self._start_waiting()
         # Here, a task has ended by the time it has begun, and may have failed.
         while queue and len(self._running) < self._most and not (self._here and self._running):
