@@ -35,7 +35,7 @@ dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI and the daemon on http://
 	$(BIN)/dagster dev --port $(PORT)
 
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what travels to a task's image
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ import pytest
 
 from flowhub_assets_tests.checkout import copy_checkout, installed_environment
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("two_commands")]
+pytestmark = pytest.mark.timeout(300)
 
 
 def make(checkout: Path, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:

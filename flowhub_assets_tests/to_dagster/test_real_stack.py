@@ -26,9 +26,8 @@ from flowhub_assets_tests.workflows import HEAD
 
 ROOT = Path(flowhub_assets.__path__[0]).parent
 
-# One process at a time builds it; the parts of a test run side by side on the same stack.
-# One stack for the whole file, and its last test looks at what the others left: one worker runs them all.
-pytestmark = [pytest.mark.timeout(280), pytest.mark.xdist_group("real_stack")]
+# One stack for the whole file, and its last test looks at what the others left: one process runs them all, in order.
+pytestmark = pytest.mark.timeout(280)
 
 SUMS = """
 @task
