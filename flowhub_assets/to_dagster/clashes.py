@@ -31,9 +31,9 @@ class Claims:
 
     def take(self, claims: Iterable[Claim], path: Path) -> None:
         """Notes the names of the file ``path``. Raises DefinitionError, and notes none, if one is taken."""
-        asked = list(claims)
-        for kind, name, holder in asked:
-            other, owner = self._taken.get((kind, name), (holder, ""))
+        asked: dict[tuple[str, str], tuple[object, str]] = {}
+        for kind, name, holder in claims:
+            other, owner = self._taken.get((kind, name)) or asked.get((kind, name)) or (holder, "")
             if other is not holder:
                 raise DefinitionError(
                     f"its {kind} {name!r} is taken",
@@ -41,7 +41,8 @@ class Claims:
                     effect=f"{owner} has one of that name, and Dagster takes one: nothing of this file is loaded.",
                     remedy="Give one of them another name, or leave it out.",
                 )
-        self._taken.update({(kind, name): (holder, str(path)) for kind, name, holder in asked})
+            asked[kind, name] = holder, str(path)
+        self._taken.update(asked)
 
 
 def claims_of_flow(flow: FlowDefinitions) -> Iterator[Claim]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dagster import (
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
@@ -21,6 +22,7 @@ from dagster import (
     run_failure_sensor,
 )
 
+from flowhub_assets.errors import TaskKilled
 from flowhub_assets.names import dagster_name, op_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, failure_job_name
 from flowhub_assets.to_dagster.ops import FAILURE_FIELDS
@@ -80,22 +82,32 @@ def failure_requests(
 
 def _failed_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, dict[str, str]]:
     """Step key to what is known of its failure, the first failure first."""
-    failed = {}
-    for record in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
+    failed: dict[str, dict[str, str]] = {}
+    deaths: dict[str, str] = {}
+    for record in instance.all_logs(run.run_id, of_type={DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE}):
         event = record.get_dagster_event()
-        data = event.step_failure_data
-        metadata: Any = data.user_failure_data.metadata if data.user_failure_data else {}
-        if "error_type" in metadata:
-            told = {name: str(metadata[name].value) for name in FAILURE_FIELDS if name in metadata}
-        else:
-            error = data.error
-            told = {
-                "error": error.message if error else event.message or "",
-                "error_type": (error.cls_name if error else None) or "",
-                "traceback": error.to_string() if error else "",
-            }
-        failed[event.step_key or ""] = told
+        step = event.step_key or ""
+        if event.event_type is DagsterEventType.STEP_FAILURE:
+            failed[step] = _told(event, deaths.get(step))
+        elif event.engine_event_data.error is not None:
+            # How a process died the executor says here, not in the step's failure.
+            deaths[step] = (event.message or "").partition("\n")[0]
     return failed
+
+
+def _told(event: DagsterEvent, death: str | None) -> dict[str, str]:
+    data = event.step_failure_data
+    metadata: Any = data.user_failure_data.metadata if data.user_failure_data else {}
+    if "error_type" in metadata:
+        return {name: str(metadata[name].value) for name in FAILURE_FIELDS if name in metadata}
+    if death:
+        return {"error": death, "error_type": TaskKilled.__name__, "traceback": death}
+    error = data.error
+    return {
+        "error": error.message if error else event.message or "",
+        "error_type": (error.cls_name if error else None) or "",
+        "traceback": error.to_string() if error else "",
+    }
 
 
 def _unfinished(instance: DagsterInstance, run: DagsterRun, steps: Mapping[str, str]) -> list[str]:

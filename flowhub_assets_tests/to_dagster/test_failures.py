@@ -86,6 +86,14 @@ def test_a_retry_that_succeeds_is_a_success(workflows: Workflows, instance: Dags
     assert not [event for event in result.all_events if event.is_step_failure]
 
 
+def test_what_trying_again_cannot_mend_is_not_retried(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write("handled.py", HANDLED)
+    result = workflows.run("my_handled", instance, assets=[AssetKey(["my_handled", "breaks"])])
+    assert "is missing" in failure_of(result, "my_handled__breaks")
+    assert not [event for event in result.all_events if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY]
+    assert not Path("breaks.count").exists()
+
+
 def test_the_failure_that_the_ui_shows_is_the_users(workflows: Workflows, instance: DagsterInstance) -> None:
     path = workflows.write("handled.py", HANDLED)
     result = workflows.run("my_handled", instance)
@@ -217,6 +225,8 @@ def test_a_task_whose_process_is_killed_leads_to_on_failure(
     (request,) = requests(workflows, instance_on_disk, result, "killed")
     config = request.run_config["ops"]["killed__on_failure__handler"]["config"]
     assert config["failed_task"] == "dies"
-    assert config["error"]
+    assert config["error_type"] == "TaskKilled", "as in a local run"
+    assert "was terminated by signal 9 (SIGKILL)" in config["error"]
+    assert config["traceback"] == config["error"], "no frame of Dagster's"
     job_of_handler = job_in(str(workflows.folder), "killed__on_failure")
     assert job_of_handler.execute_in_process(run_config=request.run_config, instance=instance_on_disk).success

@@ -17,7 +17,7 @@ from flowhub_assets_tests.workflows import Workflows, reconstructable
 ROOT = Path(flowhub_assets.__path__[0]).parent
 
 MARKED = """
-    with open("imported", "a") as file:
+    with open(pathlib.Path(__file__).parents[1] / "imported", "a") as file:
         file.write("{name} " + str(os.getpid()) + "\\n")
 
     @task
@@ -196,6 +196,28 @@ def test_flows_whose_ops_would_have_one_name(workflows: Workflows) -> None:
     repository.load_all_definitions()
     error = repository.asset_graph.get(AssetKey(["_invalid", "a__b"])).metadata["error"].value
     assert "its op 'a__b__c' is taken" in error
+
+
+def test_a_task_whose_op_is_that_of_on_failure(workflows: Workflows) -> None:
+    write_many(workflows)
+    text = """
+        @task
+        def handler(args):
+            return args
+
+        @task
+        def on_failure__handler(args):
+            return args
+
+        @flow(on_failure=handler)
+        def x(args):
+            return on_failure__handler(args)
+    """
+    workflows.write("x.py", text)
+    repository = workflows.repository()
+    repository.load_all_definitions()
+    error = repository.asset_graph.get(AssetKey(["_invalid", "x"])).metadata["error"].value
+    assert "its op 'x__on_failure__handler' is taken" in error
 
 
 def dagster_tool(workflows: Workflows, *arguments: str) -> subprocess.CompletedProcess[str]:
