@@ -27,7 +27,7 @@ def test_the_same_words_give_the_same_tags_as_a_task() -> None:
     }
     volumes = (Volume(name="cache", persistent_volume_claim="cache"), Volume(name="other", empty_dir=True))
 
-    @task(**words)  # type: ignore[call-overload,untyped-decorator]
+    @task(**words)  # type: ignore[call-overload]
     def work(args):  # type: ignore[no-untyped-def]
         return args
 
