@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.clashes import Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
@@ -242,12 +243,17 @@ def _refused(error: Exception, path: Path) -> DefinitionError:
     )
 
 
+#: A flow's name outside ASCII as it stands in a file; its job is named by a digest.
+_FOREIGN_NAME = re.compile(r"[\w.-]*[^\x00-\x7f][\w.-]*")
+
+
 def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:
     # A job's name is the flow's with each illegal character turned into _.
     pattern = re.compile(re.escape(job).replace("_", r"[\W_]"))
     later = []
     for path in files:
-        if pattern.search(_text(path)):
+        text = _text(path)
+        if pattern.search(text) or any(dagster_name(name) == job for name in set(_FOREIGN_NAME.findall(text))):
             yield path
         else:
             later.append(path)

@@ -12,6 +12,7 @@ import pytest
 from dagster import AssetKey, DagsterInstance, execute_job
 
 import flowhub_assets
+from flowhub_assets.names import dagster_name
 from flowhub_assets_tests.workflows import Workflows, reconstructable
 
 ROOT = Path(flowhub_assets.__path__[0]).parent
@@ -55,6 +56,12 @@ def test_one_job_imports_one_file(workflows: Workflows) -> None:
     assert imported() == ["flow_7"]
     assert repository.get_job("flow_7") is job
     assert imported() == ["flow_7"]
+
+
+def test_so_it_does_for_a_name_that_is_not_ascii(workflows: Workflows) -> None:
+    write_many(workflows, zzz="'회의록-요약.v1'")
+    assert workflows.repository().get_job(dagster_name("회의록-요약.v1")) is not None
+    assert imported() == ["zzz"]
 
 
 def test_a_steps_process_imports_one_file(workflows: Workflows, instance_on_disk: DagsterInstance) -> None:
