@@ -20,6 +20,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def read_settings(
     """The settings of this process. Raises ProfileError for a pyproject.toml that cannot be used."""
     environment = os.environ if environment is None else environment
     project = _find_pyproject(Path(working_directory).absolute())
-    table = _flowhub_table(project) if project else {}
+    table = _flowhub_table(project, project.stat().st_mtime_ns) if project else {}
     here = Path(working_directory).absolute()
     if environment.get("FLOWHUB_PIPELINES"):
         folders = [here / part for part in environment["FLOWHUB_PIPELINES"].split(os.pathsep) if part]
@@ -62,7 +63,9 @@ def _find_pyproject(start: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _flowhub_table(project: Path) -> dict[str, Any]:
+@lru_cache(maxsize=8)
+def _flowhub_table(project: Path, _changed: int) -> Mapping[str, Any]:
+    # Each step asks several times; the file is read again when it has changed.
     try:
         document = tomllib.loads(project.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
