@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from dagster import (
@@ -23,9 +24,6 @@ from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values
 from flowhub_assets.to_dagster.failures import as_failure
-
-#: The run id that Dagster gives an upstream asset which is no part of the run: that of a context built without one.
-_NO_RUN = build_output_context().run_id
 
 #: The metadata entry that says where a value is.
 SAVED_AS = "saved as"
@@ -89,8 +87,14 @@ class ValueIO(IOManager):
 
 
 def _producing_run(context: InputContext) -> str | None:
-    run_id = context.upstream_output.run_id if context.upstream_output else _NO_RUN
-    return None if run_id == _NO_RUN else run_id
+    run_id = context.upstream_output.run_id if context.upstream_output else _no_run()
+    return None if run_id == _no_run() else run_id
+
+
+@cache
+def _no_run() -> str:
+    """The run id that Dagster gives an upstream asset which is no part of the run: that of a context without one."""
+    return build_output_context().run_id
 
 
 def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
