@@ -44,7 +44,7 @@ def main() -> None:
 def graph(page: Page, address: str) -> None:
     """The group of the iris pipeline."""
     page.goto(f"{address}/locations/flowhub_assets/asset-groups/iris_report/lineage")
-    page.get_by_text("compare_species").first.wait_for()
+    page.get_by_text("Materialized", exact=True).nth(3).wait_for()
     page.wait_for_timeout(3_000)
 
 
