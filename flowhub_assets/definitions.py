@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from dagster import multiprocess_executor
-
 from flowhub_assets import pipelines
 from flowhub_assets.from_python.finding import find_files
 from flowhub_assets.from_python.loading import flows_in, load_module
@@ -14,6 +12,7 @@ from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
+from flowhub_assets.to_dagster.step_executor import step_executor
 
 
 def load(path: Path) -> LoadedFile:
@@ -32,10 +31,7 @@ location = CodeLocation(
         "profile": ProfileResource.configure_at_launch(name=settings.profile),
         "storage": StorageResource.configure_at_launch(),
     },
-    # A step forked from a server that has imported Dagster starts in half the time of a fresh process.
-    executor=multiprocess_executor.configured(
-        {"start_method": {"forkserver": {"preload_modules": ["flowhub_assets.definitions"]}}}
-    ),
+    executor=step_executor,
 )
 
 defs = location.repository()
