@@ -99,23 +99,38 @@ def saved_input(task: Task, inputs: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def write_whole(path: str, data: bytes, what: str) -> None:
-    """Writes ``data`` beside ``path`` and renames it, so that it is there whole or not at all. Raises InputError."""
-    part = f"{path}.{os.getpid()}.part"
+    """Writes ``data`` so that the file at ``path`` is there whole or not at all. Raises InputError.
+
+    A link is followed. What is there already and is no ordinary file, /dev/null say, is written to, not replaced.
+    """
+    path = os.path.realpath(path)
     try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as device:
+                device.write(data)
+        else:
+            _replace(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
         raise InputError(
             f"{what} cannot be written: {error.strerror}",
             where=path,
             remedy="Name a file in a folder that can be written to, on a disk with room.",
         ) from None
+
+
+def _replace(path: str, data: bytes) -> None:
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
 
 
 def _remove_parts_of_the_dead(path: str) -> None:

@@ -72,6 +72,23 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "real.json").read_text()) == {"load": {"input": {}}}
 
 
+def test_a_pipe_or_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    write_whole(str(pipe), b"all of it", "the output")
+    assert reader.communicate(timeout=30)[0] == b"all of it"
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_written_file_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    write_whole(str(tmp_path / "link"), b"data", "the output")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"data"
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
