@@ -77,24 +77,26 @@ def _key_pair(env: Mapping[str, Any]) -> tuple[str, str]:
 def _endpoint(endpoint: str) -> str:
     if not endpoint:
         return ""
-    try:
-        parts = urlsplit(endpoint)
-        host, port_is_legal = parts.hostname, parts.port is None or parts.port > 0
-    except ValueError:
-        host, port_is_legal = None, False
-        parts = urlsplit("")
-    if parts.username or parts.password:
+    if "@" in endpoint:
         raise ProfileError(
             "ENDPOINT holds a user name or password", remedy="Put them into ACCESS_KEY and SECRET_KEY instead."
         )
-    if parts.scheme not in ("http", "https") or not host:
-        host = endpoint.rpartition("/")[2] or "minio.example.com"
+    try:
+        parts = urlsplit(endpoint)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    # Behind ? and # may stand a token.
+    shown = re.split("[?#]", endpoint)[0]
+    if not is_address:
+        host = shown.rpartition("/")[2] or "minio.example.com"
         raise ProfileError(
-            f"ENDPOINT {endpoint!r} is no http or https address",
+            f"ENDPOINT {shown!r} is no http or https address",
             remedy=f"Write it with its scheme, for example 'https://{host}'.",
         )
-    if not port_is_legal or parts.query or parts.fragment:
+    if shown != endpoint:
         raise ProfileError(
-            f"ENDPOINT {endpoint!r} is no plain address", remedy="Write scheme, host and port, nothing else."
+            f"ENDPOINT is no plain address: more stands behind {shown!r}",
+            remedy="Write scheme, host and port, nothing else.",
         )
     return endpoint.rstrip("/")
