@@ -33,3 +33,13 @@ def test_a_profile_without_a_bucket_is_refused(profile: dict[str, str]) -> None:
         s3_resource(profile)
     assert "BUCKET" in refused.value.what
     assert "ENDPOINT" in refused.value.remedy
+
+
+def test_a_session_token_comes_along() -> None:
+    keys = {"ACCESS_KEY": "id", "SECRET_KEY": "secret", "SESSION_TOKEN": "session"}
+    assert s3_resource({"BUCKET": "bucket", **keys}).aws_session_token == "session"
+
+
+def test_keys_of_two_pairs_are_not_mixed() -> None:
+    with pytest.raises(ProfileError, match="has ACCESS_KEY but no SECRET_KEY"):
+        s3_resource({"BUCKET": "bucket", "ACCESS_KEY": "one", "SECRET_ACCESS_KEY": "two"})
