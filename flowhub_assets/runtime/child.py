@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flowhub_assets.errors import RunError, TaskKilled, TaskTimedOut
+from flowhub_assets.errors import TaskTimedOut
 from flowhub_assets.runtime.child_main import answer_is_whole, read_answer, run_and_answer
+from flowhub_assets.runtime.exit_status import ended_without_answer
 
 #: Seconds between SIGTERM, which lets a task's finally blocks run, and SIGKILL.
 GRACE = 3.0
@@ -57,7 +58,13 @@ class Child:
             if stream is not None and not stream.closed:
                 stream.flush()
         parent = os.getpid()
-        pid = _fork()
+        try:
+            pid = _fork()
+        except OSError:  # no more processes
+            for pipe in pipes.values():
+                for end in pipe:
+                    os.close(end)
+            raise
         if pid == 0:
             for read_end, _ in pipes.values():
                 os.close(read_end)
@@ -133,7 +140,7 @@ class Child:
                 remedy="Give it more time with @task(timeout=...), in seconds, or make it faster.",
             )
         if not self.answered:
-            raise self._killed()
+            raise ended_without_answer(self.name, self._status)
         ok, value = read_answer(self._answer)
         if ok:
             return value
@@ -151,9 +158,9 @@ class Child:
 
     def _ended(self, status: int) -> None:
         self._status = status
+        self.finished = True
         # What the child left behind still holds its pipes; the group outlives its leader.
         self._signal(signal.SIGKILL)
-        self.finished = True
         for pipe in self.pipes:
             # Bounded: whoever left the group could write for ever.
             for _ in range(1024):
@@ -169,13 +176,13 @@ class Child:
             rest.clear()
 
     def _signal(self, number: int) -> None:
-        for kill, target in ((os.killpg, self.pid), (os.kill, self.pid)):
-            if kill is os.kill and self.finished:
-                return
-            try:
-                kill(target, number)
-            except (ProcessLookupError, PermissionError):
-                continue
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # Not once it is known to have ended: another process may have its number by now.
+            if not self.finished:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(self.pid, number)
 
     def _pass_on(self, stream: int, data: bytes) -> None:
         rest = self._lines[stream]
@@ -191,27 +198,6 @@ class Child:
     def _tell(self, stream: int, line: bytes) -> None:
         if self._on_line is not None:
             self._on_line(stream, line.decode("utf-8", "replace").rstrip("\r"))
-
-    def _killed(self) -> RunError:
-        if not os.WIFSIGNALED(self._status):
-            return TaskKilled(
-                f"the process of task {self.name!r} ended with exit status {os.WEXITSTATUS(self._status)} "
-                "before the task returned",
-                effect="Its value is lost.",
-                remedy="os._exit, or a library that calls it, ends a process without an answer: return instead.",
-            )
-        number = os.WTERMSIG(self._status)
-        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-        remedies = {
-            signal.SIGKILL: "The system may have run out of memory: give the task more, or let it read less at once.",
-            signal.SIGSEGV: "A native library crashed: look at the versions of the libraries that the task uses.",
-        }
-        return TaskKilled(
-            f"the process of task {self.name!r} was killed by {name}",
-            effect="Its value is lost.",
-            remedy=remedies.get(signal.Signals(number), "") if number in set(signal.Signals) else "",
-            signal=number,
-        )
 
 
 def wait(children: Iterable[Child], timeout: float, also: Sequence[int] = ()) -> None:

@@ -115,7 +115,10 @@ def _raise_stopped(*_signal_and_frame: object) -> NoReturn:
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH)
-    os.killpg(0, signal.SIGKILL)
+    # The group that this process leads; should it lead none, the group it is in may be a whole shell's.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
 
 def _flush() -> None:

@@ -275,3 +275,21 @@ def test_a_parent_that_ignores_sigchld_still_gets_the_answer() -> None:
         assert run_in_child(lambda: 7, timeout=20) == 7
     finally:
         signal.signal(signal.SIGCHLD, usual)
+
+
+def test_an_ended_childs_number_gets_no_more_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _number: signalled.append(pid))
+    assert run_in_child(lambda: 1) == 1
+    assert signalled == [], "another process may have the number by now"
+
+
+def test_a_fork_that_the_system_refuses_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(child_module, "_fork", refused)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(BlockingIOError):
+        run_in_child(lambda: 1, on_line=lambda _stream, _line: None)
+    assert len(os.listdir("/proc/self/fd")) == before
