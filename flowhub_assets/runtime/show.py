@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,10 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number."""
+    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number.
+
+    A table's cells are str, int, float, bool or None; no number is NaN or infinite, for JSON has neither.
+    """
 
     name: str
     kind: str
@@ -53,22 +57,35 @@ def _kind_and_data(name: str, value: Any) -> tuple[str, Any]:
         return "markdown", value
     if isinstance(value, (bytes, bytearray)) and bytes(value[:8]) == _PNG_SIGNATURE:
         return "png", bytes(value)
-    if isinstance(value, (int, float)):
-        return "number", value
     figure = value if hasattr(value, "savefig") else getattr(value, "figure", None)
     if hasattr(figure, "savefig"):
         return "png", _png(figure)
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         value = value.to_dict("records")
     if isinstance(value, (list, tuple)) and all(isinstance(row, dict) for row in value):
-        return "table", [{str(column): cell for column, cell in row.items()} for row in value]
-    if getattr(value, "shape", None) == () and isinstance(value.item(), (int, float)):
-        return "number", value.item()
+        return "table", [{str(column): _cell(cell) for column, cell in row.items()} for row in value]
+    number = _plain(value)
+    if isinstance(number, (int, float)):
+        return ("number", number) if math.isfinite(number) else ("markdown", str(number))
     raise ValueRefused(
         f"show({name!r}, ...) was given a {type(value).__name__}",
         effect="It can show a matplotlib figure, PNG bytes, a list of dicts, Markdown text or a number.",
         remedy="Turn it into one of these; show(name, str(value)) shows it as text.",
     )
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    plain = _plain(value)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return None if math.isnan(plain) else str(plain)
+    return plain if plain is None or isinstance(plain, (str, int, float)) else str(plain)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's as Python's own, and so the subclasses of these; anything else as it is."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return float(value) if isinstance(value, float) else value
 
 
 def _png(figure: Any) -> bytes:

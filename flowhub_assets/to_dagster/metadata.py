@@ -72,17 +72,13 @@ def _shown_value(shown: Shown) -> Any:
 def _table(rows: list[dict[str, Any]]) -> Any:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [TableColumn(name, _column_type(rows, name)) for name in names]
-    records = [TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows[:PREVIEW_ROWS]]
+    records = [TableRecord({name: row.get(name) for name in names}) for row in rows[:PREVIEW_ROWS]]
     return MetadataValue.table(records, TableSchema(columns))
 
 
 def _column_type(rows: list[dict[str, Any]], name: str) -> str:
     kinds = {_COLUMN_TYPES.get(type(row[name]), "string") for row in rows if row.get(name) is not None}
     return kinds.pop() if len(kinds) == 1 else "float" if kinds == {"int", "float"} else "string"
-
-
-def _cell(value: Any) -> str | int | float | bool | None:
-    return value if value is None or type(value) in _COLUMN_TYPES else str(value)
 
 
 def _fenced(text: str, language: str) -> str:

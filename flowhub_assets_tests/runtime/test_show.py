@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import pickle
 from typing import Any
 
 import numpy as np
@@ -36,12 +38,44 @@ class Axes:
         (0.5, "number", 0.5),
         (np.float32(0.5), "number", 0.5),
         (np.int64(7), "number", 7),
+        (True, "number", True),
+        (float("nan"), "markdown", "nan"),
+        (np.float64("inf"), "markdown", "inf"),
     ],
 )
 def test_it_is_kept_with_its_kind(value: Any, kind: str, data: Any) -> None:
     with collect_shown() as shown:
         show("thing", value)
     assert shown == [Shown("thing", kind, data)]
+
+
+def test_the_cells_of_a_table_are_what_json_and_another_process_take() -> None:
+    row = {
+        "mean": np.float64(0.5),
+        "count": np.int64(3),
+        "missing": float("nan"),
+        "endless": float("-inf"),
+        "good": np.bool_(True),
+        "when": datetime.date(2026, 1, 2),
+        "how": lambda: 1,
+        "nothing": None,
+        "text": "a",
+    }
+    with collect_shown() as shown:
+        show("table", [row])
+    cells = pickle.loads(pickle.dumps(shown))[0].data[0]
+    assert cells.pop("how").startswith("<function")
+    assert cells == {
+        "mean": 0.5,
+        "count": 3,
+        "missing": None,
+        "endless": "-inf",
+        "good": True,
+        "when": "2026-01-02",
+        "nothing": None,
+        "text": "a",
+    }
+    assert {name: type(cell) for name, cell in cells.items()}["mean"] is float
 
 
 def test_a_real_figure_becomes_a_png() -> None:
