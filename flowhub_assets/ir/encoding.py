@@ -31,11 +31,11 @@ def from_dict(document: Mapping[str, Any], folder: str = "") -> Pipeline:
     Raises InputError for another version, an unknown field or a missing one.
     """
     if not isinstance(document, Mapping):
-        raise InputError(f"a pipeline's document must be an object, not {document!r}")
+        raise InputError(f"a pipeline's document must be an object, not {_shown(document)}")
     version = document.get("version")
     if type(version) is not int or version != VERSION:
         raise InputError(
-            f"the document has version {version!r}",
+            f"the document has version {_shown(version)}",
             effect=f"this flowhub_assets reads version {VERSION}",
             remedy="export the pipeline again with this version",
         )
@@ -72,7 +72,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def _decode(kind: type[Any], document: Any, folder: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if not isinstance(document, Mapping):
-        raise InputError(f"a {kind.__name__} must be an object, not {document!r}")
+        raise InputError(f"a {kind.__name__} must be an object, not {_shown(document)}")
     _refuse_unknown(kind.__name__, document, fields)
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -91,14 +91,16 @@ def _field(kind: type[Any], field: dataclasses.Field[Any], value: Any, folder: s
     part, place = _PARTS.get(kind, {}).get(field.name), f"{field.name!r} of a {kind.__name__}"
     if isinstance(part, list):
         if not isinstance(value, (list, tuple)):
-            raise InputError(f"{place} must be a list, not {value!r}")
+            raise InputError(f"{place} must be a list, not {_shown(value)}")
         return tuple(_item(part[0], place, item, folder) for item in value)
     if part is not None:
         return None if value is None and field.default is None else _item(part, place, value, folder)
     kinds, told = _PLAIN[str(field.type)]
     # To Python, True is a number too.
     if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(kinds)):
-        raise InputError(f"{place} must be {told}, not {value!r}")
+        # What a profile, env or params hold instead of an object may be a credential.
+        found = _kind(value) if kinds == (Mapping,) else _shown(value)
+        raise InputError(f"{place} must be {told}, not {found}")
     return value
 
 
@@ -108,16 +110,32 @@ def _item(part: type[Any], place: str, value: Any, folder: str) -> Any:
     if part is not str:
         return _decode(part, value, folder)
     if not isinstance(value, str):
-        raise InputError(f"{place} must hold strings, not {value!r}")
+        raise InputError(f"{place} must hold strings, not {_shown(value)}")
     return value
 
 
 def _source(place: str, value: Any, folder: str) -> Source:
     file, _, line = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not file or not (line.isascii() and line.isdigit()):
-        raise InputError(f"{place} must be file:line, not {value!r}")
+        raise InputError(f"{place} must be file:line, not {_shown(value)}")
     return Source(os.path.normpath(os.path.join(folder, file)) if folder else file, int(line[:_LONGEST_LINE_NUMBER]))
 
+
+def _shown(value: Any) -> str:
+    """A wrong value in a message: never what a list or an object holds, which may be a profile's credentials."""
+    if isinstance(value, (list, tuple, Mapping)):
+        return _kind(value)
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "an object"
+    return "a list" if isinstance(value, (list, tuple)) else f"a {type(value).__name__}"
+
+
+_LONGEST_SHOWN = 60
 
 #: Python refuses to read a number of many thousand digits; no file has as many lines.
 _LONGEST_LINE_NUMBER = 12

@@ -179,7 +179,7 @@ TASK = ("pipeline", "tasks", 0)
         (without(DOCUMENT, "pipeline", "name"), "Pipeline has no 'name'"),
         (without(DOCUMENT, *TASK, "needs"), "Task has no 'needs'"),
         (without(DOCUMENT, "pipeline"), "a Pipeline must be an object, not None"),
-        (with_entry(DOCUMENT, [], "pipeline"), "a Pipeline must be an object, not []"),
+        (with_entry(DOCUMENT, [], "pipeline"), "a Pipeline must be an object, not a list"),
         (with_entry(DOCUMENT, "one", "pipeline", "tasks"), "'tasks' of a Pipeline must be a list, not 'one'"),
         (with_entry(DOCUMENT, 3, "pipeline", "tags"), "'tags' of a Pipeline must be a list, not 3"),
         (with_entry(DOCUMENT, "here", *TASK, "source"), "'source' of a Task must be file:line, not 'here'"),
@@ -189,7 +189,7 @@ TASK = ("pipeline", "tasks", 0)
         (with_entry(DOCUMENT, True, *TASK, "priority"), "'priority' of a Task must be a whole number, not True"),
         (with_entry(DOCUMENT, 1, *TASK, "merge"), "'merge' of a Task must be true or false, not 1"),
         (with_entry(DOCUMENT, "5", *TASK, "timeout"), "'timeout' of a Task must be a number or null, not '5'"),
-        (with_entry(DOCUMENT, [], *TASK, "env"), "'env' of a Task must be an object, not []"),
+        (with_entry(DOCUMENT, [], *TASK, "env"), "'env' of a Task must be an object, not a list"),
         (with_entry(DOCUMENT, [1], *TASK, "needs"), "'needs' of a Task must hold strings, not 1"),
         (with_entry(DOCUMENT, None, *TASK), "a Task must be an object, not None"),
         (with_entry(DOCUMENT, None, *TASK, "placement"), "a Placement must be an object, not None"),
@@ -199,6 +199,29 @@ def test_a_wrong_document_is_refused(document: dict[str, Any], told: str) -> Non
     with pytest.raises(InputError) as refused:
         from_dict(document)
     assert told in refused.value.what
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        with_entry(DOCUMENT, [{"SECRET_KEY": "pa55word"}], "pipeline", "profiles"),
+        with_entry(DOCUMENT, [["SECRET_KEY", "pa55word"]], *TASK, "env"),
+        with_entry(DOCUMENT, "SECRET_KEY=pa55word", *TASK, "env"),
+        with_entry(DOCUMENT, {"SECRET_KEY": "pa55word"}, "pipeline", "tasks"),
+        with_entry(DOCUMENT, {"SECRET_KEY": "pa55word"}, "version"),
+        [DOCUMENT, "pa55word"],
+    ],
+)
+def test_a_refused_document_does_not_tell_its_credentials(wrong: Any) -> None:
+    with pytest.raises(InputError) as refused:
+        from_dict(wrong)
+    assert "pa55word" not in str(refused.value)
+
+
+def test_a_long_text_is_cut_in_a_message() -> None:
+    with pytest.raises(InputError) as refused:
+        from_dict(with_entry(DOCUMENT, "x" * 100_000, "pipeline", "tasks"))
+    assert len(str(refused.value)) < 200
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 3])
