@@ -99,8 +99,8 @@ class RunError(FlowhubError):
 class TaskFailed(RunError):
     """The task's own code raised.
 
-    ``error`` is the exception's text, ``error_type`` its class name and ``traceback`` the
-    frames of the user's files only, as Python prints them.
+    ``error`` is the exception's text, ``error_type`` its class name and ``traceback`` what Python prints of
+    it, without the frames of flowhub_assets; those of the user's files and of libraries are there.
     """
 
     def __init__(

@@ -6,15 +6,15 @@ import hashlib
 import importlib.util
 import os
 import sys
-from types import ModuleType, TracebackType
-from typing import NoReturn, Optional
+from types import ModuleType
+from typing import NoReturn
 
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.from_python.finding import find_files as find_files
 from flowhub_assets.from_python.flow import Flow
-from flowhub_assets.from_python.where import is_user_file
 from flowhub_assets.runtime.imports import WORKFLOW_MODULE, importable
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.runtime.user_traceback import user_line
 
 _EFFECT = "none of its flows can be used"
 _UTF8 = "save it as UTF-8; other encodings would not survive the way into a pod"
@@ -130,7 +130,7 @@ def _require_readable(path: str) -> None:
 def _refuse(path: str, error: BaseException) -> NoReturn:
     """Raises the DefinitionError that tells ``error`` of the file's import to its author."""
     what, remedy = _told(error)
-    where = _line_of(error.__traceback__) or f"{path}:1"
+    where = user_line(error) or f"{path}:1"
     if isinstance(error, SyntaxError):
         where = f"{error.filename or path}:{error.lineno or 1}"
     raise DefinitionError(what, where=where, effect=_EFFECT, remedy=remedy) from error
@@ -150,16 +150,6 @@ def _told(error: BaseException) -> tuple[str, str]:
         return f"the file calls sys.exit({text}) when it is imported", remedy
     remedy = "it happens while the file is imported: mend that line, or move the work into a task"
     return f"{kind}: {text}" if text else kind, remedy
-
-
-def _line_of(traceback: Optional[TracebackType]) -> str:
-    line = ""
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if is_user_file(file):
-            line = f"{file}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return line
 
 
 def _import_remedy(error: BaseException) -> str:

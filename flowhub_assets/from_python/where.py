@@ -9,30 +9,25 @@ from typing import Any, Optional
 
 from flowhub_assets.ir.pipeline import Source
 
-_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
-
 
 def caller() -> Source:
-    """The innermost line in a user's file that led here."""
-    return source_of_frame(caller_frame())
+    """The innermost line in a user's file that led here; where there is none, the innermost that is not ours."""
+    from flowhub_assets.runtime.user_traceback import is_ours, is_user_file  # importing the decorators needs neither
 
-
-def caller_frame() -> FrameType:
-    """The innermost frame that is neither ours nor a library's; if there is none, the innermost that is not ours."""
-    frame: Optional[FrameType] = sys._getframe(1)
+    here = sys._getframe(1)
     fallback = None
+    frame: Optional[FrameType] = here
     while frame is not None:
         file = frame.f_code.co_filename
-        if not _is_ours(file):
-            fallback = fallback or frame
-            if is_user_file(file):
-                return frame
+        if is_user_file(file):
+            return _line(frame)
+        if fallback is None and not is_ours(file):
+            fallback = frame
         frame = frame.f_back
-    return fallback or sys._getframe(1)
+    return _line(fallback or here)
 
 
-def source_of_frame(frame: FrameType) -> Source:
-    """The line that ``frame`` is at."""
+def _line(frame: FrameType) -> Source:
     return Source(_absolute(frame.f_code.co_filename), frame.f_lineno)
 
 
@@ -52,19 +47,6 @@ def unwrapped(function: Any) -> Any:
         seen.add(id(inner))
         inner = inner.__wrapped__
     return inner
-
-
-def is_user_file(file: str) -> bool:
-    """Whether a frame of ``file`` is the user's: neither ours nor a library's."""
-    if file.startswith(("<frozen ", _STANDARD_LIBRARY)) or f"{os.sep}site-packages{os.sep}" in file:
-        return False
-    return not _is_ours(file)
-
-
-def _is_ours(file: str) -> bool:
-    from flowhub_assets.runtime.user_traceback import is_ours  # reads sysconfig: only mistakes pay for it
-
-    return is_ours(file)
 
 
 def _absolute(file: str) -> str:

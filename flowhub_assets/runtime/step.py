@@ -63,7 +63,7 @@ def step_inputs(
 def run_step(task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: Mapping[str, Any]) -> StepResult:
     """Calls the task's function on ``inputs``, each with a copy of ``env`` as its 'env'; env is not in the value.
 
-    Raises TaskFailed if the function raised or called sys.exit, with the user's own frames and the secret
+    Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
     literals of env masked; ValueRefused if what it returned is not a dict or cannot be kept as JSON.
     """
     args = [{**one, "env": _copied(env)} for one in inputs]

@@ -1,4 +1,4 @@
-"""An exception as its author should see it: the frames of user code, none of ours."""
+"""An exception as its author should see it: without the frames that are ours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from types import TracebackType
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Pipelines that ship with the package are user code all the same.
 _SHIPPED = _PACKAGE + "pipelines" + os.sep
+#: Those of a user's own (pip install --user) and of Debian's packages are no part of sysconfig's answer.
+_LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
 _LIBRARIES = tuple(
     {os.path.abspath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
@@ -21,15 +23,23 @@ def is_ours(file: str) -> bool:
     return path.startswith(_PACKAGE) and not path.startswith(_SHIPPED)
 
 
-def _is_users(file: str) -> bool:
+def is_user_file(file: str) -> bool:
+    """Whether a frame of ``file`` is the user's own: neither ours, nor a library's, nor the interpreter's.
+
+    What was typed into a console or a notebook counts, too; its name begins with ``<``.
+    """
     path = os.path.abspath(file)
-    if file.startswith("<") or is_ours(file):
-        return False
-    return path.startswith(_SHIPPED) or not path.startswith(_LIBRARIES)
+    if path.startswith(_PACKAGE):
+        return path.startswith(_SHIPPED)
+    in_library = path.startswith(_LIBRARIES) or not _LIBRARY_FOLDERS.isdisjoint(path.split(os.sep))
+    return not in_library and not file.startswith("<frozen ")
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback as Python prints it, chained exceptions included, without the frames of flowhub_assets."""
+    """The traceback as Python prints it, chained exceptions included, without the frames of flowhub_assets.
+
+    Frames of libraries stay: where in pandas it happened is what the user needs to know.
+    """
     from traceback import TracebackException
 
     told = TracebackException.from_exception(error)
@@ -43,7 +53,7 @@ def user_line(error: BaseException) -> str:
     step: TracebackType | None = error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename
-        if _is_users(file):
+        if is_user_file(file) and not file.startswith("<"):
             innermost = f"{file}:{step.tb_lineno}"
         step = step.tb_next
     return innermost

@@ -1,4 +1,4 @@
-"""Errors of a task as Dagster's Failure: a description to read, the user's own frames, nothing of ours."""
+"""Errors of a task as Dagster's Failure: a description to read, a traceback without our frames."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_retries_are_counted_and_then_on_failure_is_asked_for_once(
     assert told["error"] == "no 8 today"
     assert told["error_type"] == "ValueError"
     assert f'File "{path}", line {line}, in breaks' in told["traceback"]
-    assert "flowhub_assets/" not in told["traceback"], "the user's own frames only"
+    assert "flowhub_assets/" not in told["traceback"], "no frame of ours"
     assert told["n"] == 8, "on_failure has the failed run's params"
     assert told["env"]["WORKSPACE"] == "./o", "and its profile"
     assert told["env"]["project"] == "my-handled"
