@@ -16,7 +16,7 @@ from pydantic import Field
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE, Pipeline, Source
 from flowhub_assets.resources.boto_client import s3_resource
 from flowhub_assets.resources.settings import read_settings
-from flowhub_assets.runtime.profiles import choose_profile
+from flowhub_assets.runtime.profiles import choose_profile, laid_over
 from flowhub_assets.runtime.storage import Storage, get_storage
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ class StorageResource(ConfigurableResource):  # type: ignore[type-arg]
         """The values of ``profile`` with the fields that are set laid over them."""
         fields = type(self).model_fields
         given = {name.upper(): value for name in fields if (value := getattr(self, name)) is not None}
-        kept = dict(profile)
-        if ("BUCKET" in given) != ("WORKSPACE" in given):
-            kept.pop("WORKSPACE" if "BUCKET" in given else "BUCKET", None)
-        return {**kept, **given}
+        return laid_over(profile, given)
 
     def open(self, profile: ProfileResource | None = None) -> Storage:
         """The storage of the code location's profile. Raises ProfileError for one that cannot be opened."""

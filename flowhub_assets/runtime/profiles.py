@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE, Pipeline
+from flowhub_assets.ir.spelling import did_you_mean
 
 #: The folder, seen from the current one, that a profile without BUCKET and WORKSPACE keeps its files in.
 BUILT_IN_WORKSPACE = "./tmp"
@@ -16,27 +16,30 @@ BUILT_IN_WORKSPACE = "./tmp"
 def choose_profile(pipeline: Pipeline, name: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The values of profile ``name``: the built-in default, the profile over it, ``overrides`` over both.
 
-    The built-in WORKSPACE stands in only where neither WORKSPACE nor BUCKET is given, and an override that
-    names one of the two takes the place of the other. Raises ProfileError if the pipeline has no such
-    profile; 'default' needs none.
+    The built-in WORKSPACE stands in only where neither WORKSPACE nor BUCKET is given. Raises ProfileError if the
+    pipeline has no such profile; 'default' needs none.
     """
     if name not in pipeline.profiles and (name != DEFAULT_PROFILE or pipeline.profiles):
         raise _unknown(pipeline, name)
-    profile = dict(pipeline.profiles.get(name, {}))
-    given = dict(overrides or {})
-    if ("BUCKET" in given) != ("WORKSPACE" in given):
-        profile.pop("WORKSPACE" if "BUCKET" in given else "BUCKET", None)
-    profile.update(given)
+    profile = laid_over(pipeline.profiles.get(name, {}), overrides or {})
     if "BUCKET" not in profile:
         profile.setdefault("WORKSPACE", BUILT_IN_WORKSPACE)
     return profile
 
 
+def laid_over(profile: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``profile`` with the values ``given`` over it: a BUCKET displaces a WORKSPACE, and the other way round."""
+    kept = dict(profile)
+    if ("BUCKET" in given) != ("WORKSPACE" in given):
+        kept.pop("WORKSPACE" if "BUCKET" in given else "BUCKET", None)
+    return {**kept, **given}
+
+
 def _unknown(pipeline: Pipeline, name: str) -> ProfileError:
     known = sorted(pipeline.profiles)
-    near = get_close_matches(name, known, 1)
+    near = did_you_mean(name, known)
     if near:
-        remedy = f"Did you mean {near[0]!r}? Profiles: {', '.join(known)}."
+        remedy = f"{near} Profiles: {', '.join(known)}."
     elif known:
         remedy = f"Name one of: {', '.join(known)}; or add it to @flow(env={{{name!r}: {{...}}}})."
     else:
