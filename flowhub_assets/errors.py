@@ -41,12 +41,18 @@ class FlowhubError(Exception):
 
     def __str__(self) -> str:
         first = f"{self.where}: {self.what}" if self.where else self.what
-        return "\n".join([first, *(f"  {line}" for line in (self.effect, self.remedy) if line)])
+        return "\n".join([first, *(f"  {_sentence(line)}" for line in (self.effect, self.remedy) if line)])
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders (a task's child to its parent); Exception's own way
         # would call __init__ with ``what`` alone and lose the rest.
         return _rebuild, (type(self), dict(self.__dict__, args=self.args))
+
+
+def _sentence(text: str) -> str:
+    """Every room's words look alike: a capital in front, a mark at the end."""
+    whole = text[0].upper() + text[1:]
+    return whole if whole.endswith((".", "?", "!", ":")) else f"{whole}."
 
 
 def _rebuild(kind: type[FlowhubError], state: dict[str, object]) -> FlowhubError:

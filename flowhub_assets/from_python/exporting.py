@@ -27,7 +27,7 @@ def export(runnable: Runnable, profile_name: str, target: str, out_folder: str |
         raise InputError(
             f"no exporter for {target!r} is installed",
             effect="Nothing was written.",
-            remedy=f"{near[0].upper()}{near[1:]}" if near else _what_to_install(target, found),
+            remedy=near or _what_to_install(target, found),
         )
     try:
         exporter: Exporter = found[target].load()

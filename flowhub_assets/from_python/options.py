@@ -133,6 +133,6 @@ def first_of(new: str, old: str, values: Mapping[str, Optional[str]]) -> Optiona
         raise DefinitionError(
             f"{new}={values[new]!r} and {old}={values[old]!r} mean the same thing and differ",
             where=caller(),
-            remedy=f"keep {new}=",
+            remedy=f"keep {new}=... alone",
         )
     return values[new] if values[new] is not None else values[old]

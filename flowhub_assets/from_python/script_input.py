@@ -129,7 +129,7 @@ def _near_files(path: str) -> str:
     names = [name for name in os.listdir(folder) if name.endswith(".json")]
     near = did_you_mean(os.path.basename(path), names)
     if near:
-        return near[0].upper() + near[1:]
+        return near
     return f"JSON files there: {listed(sorted(names)[:10])}; the path is seen from {os.getcwd()}."
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``did you mean 'memory'?`` for the name in ``known`` that is nearest to ``word``; '' if none is near."""
+def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
+    """``did you mean 'memory'?`` for the names in ``known``, ``most`` at most, nearest to ``word``; '' if none is."""
     import difflib  # only mistakes pay for it
 
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean {by_lower[near[0]]!r}?" if near else ""
+    near = difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=0.6)
+    return f"did you mean {' or '.join(repr(by_lower[name]) for name in near)}?" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

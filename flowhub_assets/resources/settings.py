@@ -15,7 +15,6 @@ a variable beats it. A profile in it serves the flows that lack one of that name
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from typing import Any
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
+from flowhub_assets.ir.spelling import did_you_mean, listed
 
 _SETTINGS = ("pipelines", "env")
 
@@ -68,14 +68,17 @@ def _flowhub_table(project: Path, _changed: int) -> Mapping[str, Any]:
     # Each step asks several times; the file is read again when it has changed.
     try:
         document = tomllib.loads(project.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProfileError(
+            f"it cannot be read: {error.strerror}", where=project, remedy="check its permissions: ls -l"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"it is not TOML: {error}", where=project, remedy="mend the file") from None
     tool = _table(document.get("tool", {}), "[tool]", project)
     table = _table(tool.get("flowhub", {}), "[tool.flowhub]", project)
     for name in table:
         if name not in _SETTINGS:
-            near = difflib.get_close_matches(name, _SETTINGS, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"it has {' and '.join(_SETTINGS)}"
+            remedy = did_you_mean(name, _SETTINGS) or f"it has {listed(_SETTINGS)}"
             raise ProfileError(f"[tool.flowhub] has no setting {name!r}", where=project, remedy=remedy)
     pipelines, env = table.get("pipelines", []), table.get("env", {})
     if not (isinstance(pipelines, list) and all(isinstance(part, str) for part in pipelines)):

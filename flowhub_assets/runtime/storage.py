@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, Protocol, Union
 
 from flowhub_assets.errors import ProfileError, StorageError
+from flowhub_assets.ir.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -115,7 +115,7 @@ def _near_key(env: Mapping[str, Any]) -> str:
         if wanted in env:
             return f"{wanted} is empty; give it a value."
     for key in map(str, env):
-        close = difflib.get_close_matches(key.upper(), ("BUCKET", "WORKSPACE"), n=1, cutoff=0.75)
-        if close:
-            return f"It has {key!r}; did you mean {close[0]!r}?"
+        near = did_you_mean(key, ("BUCKET", "WORKSPACE"))
+        if near:
+            return f"it has {key!r}; {near}"
     return ""

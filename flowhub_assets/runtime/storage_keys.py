@@ -7,7 +7,6 @@ ways back are exact for spaces, ``%``, ``#``, ``?`` and Korean text alike.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Optional
 from urllib.parse import quote, unquote
 
 from flowhub_assets.errors import OutsideStorage, StorageError
+from flowhub_assets.ir.spelling import did_you_mean
 
 #: What the name of a file that is still being written begins with; never part of a key.
 PART_PREFIX = ".part-"
@@ -133,10 +133,9 @@ def url_without_query(url: str) -> str:
 
 
 def near(key: str, keys: Iterable[str]) -> str:
-    """A remedy that names the keys most like ``key``, ``""`` if none is."""
+    """A remedy that names the keys most like ``key``; ``""`` if none is."""
     known = list(keys)
     inside = [one for one in known if one.startswith(key + "/")]
     if inside:
         return f"It is a folder; it holds {', '.join(map(repr, inside[:3]))}. Use download_folder for all of it."
-    close = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return did_you_mean(key, known, most=3)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowhub_assets.errors import InputError
+from flowhub_assets.ir.spelling import did_you_mean
 
 
 def place(args: Mapping[str, Any]) -> str:
@@ -43,13 +43,13 @@ def input_url(args: Mapping[str, Any], keys: Sequence[str], template: str) -> st
             )
         return url
     wanted = " or ".join(repr(key) for key in keys)
-    near = [name for key in keys for name in difflib.get_close_matches(key, [k for k in args if k != "env"], n=1)]
-    given = ", ".join(sorted(str(key) for key in args if key != "env")) or "nothing"
+    names = sorted(str(key) for key in args if key != "env")
+    near = next(filter(None, (did_you_mean(key, names) for key in keys)), "")
     raise InputError(
         f"template.{template} takes {wanted} from args, and neither is there"
         if len(keys) > 1
         else f"template.{template} takes {wanted} from args, and it is not there",
         where=place(args),
-        effect=f"args holds {given}.",
-        remedy=f"Is {near[0]!r} meant? Name it {keys[0]!r}." if near else f"Put the file's URL under {keys[0]!r}.",
+        effect=f"Its args hold {', '.join(names) or 'nothing'}.",
+        remedy=f"{near} Name it {keys[0]!r}." if near else f"Put the file's URL under {keys[0]!r}.",
     )

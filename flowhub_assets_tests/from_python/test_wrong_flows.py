@@ -60,18 +60,18 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "while": (_body("while args: #<-\n    pass"), ["the flow's input", "condition"]),
     "and": (_body("return load(args) and clean(args) #<-"), ["condition (if, while, and, or, not)"]),
     "not": (_body("x = not load(args) #<-"), ["condition"]),
-    "for": (_body("for item in load(args): #<-\n    clean(item)"), ["looped over", "loop inside a task"]),
+    "for": (_body("for item in load(args): #<-\n    clean(item)"), ["looped over", "Loop inside a task"]),
     "unpacking": (_body("a, b = load(args) #<-"), ["unpacked"]),
     "in": (_body("x = 'key' in load(args) #<-"), ["'in'"]),
     "len": (_body("x = len(args) #<-"), ["length"]),
-    "f-string": (_body("name = f'{load(args)}' #<-"), ["put into a text", "make the text inside a task"]),
+    "f-string": (_body("name = f'{load(args)}' #<-"), ["put into a text", "Make the text inside a task"]),
     "str": (_body("name = str(load(args)) #<-"), ["put into a text"]),
     "format": (_body("name = '{}'.format(load(args)) #<-"), ["put into a text"]),
     "percent": (_body("name = '%s' % load(args) #<-"), ["put into a text"]),
     "print": (_body("print(args) #<-"), ["put into a text"]),
     "item": (_body("return clean(load(args)['key']) #<-"), ["indexed with ['key']", "args['key']"]),
     "get": (_body("return clean(args.get('key')) #<-"), [".get(...)", "args.get('key')"]),
-    "as index": (_body("x = [1, 2][load(args)] #<-"), ["index", "compute inside a task"]),
+    "as index": (_body("x = [1, 2][load(args)] #<-"), ["index", "Compute inside a task"]),
     "as dict key": (_body("x = {load(args): 1} #<-"), ["key of a dict"]),
     "attribute": (_body("x = load(args).name #<-"), ["attribute .name", "args.name"]),
     "add": (_body("x = load(args) + 1 #<-"), ["arithmetic"]),
@@ -96,15 +96,15 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "plain dict": (_body("return load({'x': 1}) #<-"), ["given a dict instead of", "@flow(params={...})"]),
     "None": (_body("return load(None) #<-"), ["given None", "forgot to return"]),
     "list of values": (_body("return clean([load(args)]) #<-"), ["a list of values", "clean(*values)"]),
-    "task not called": (_body("return clean(load) #<-"), ["call it first: clean(load(args))"]),
+    "task not called": (_body("return clean(load) #<-"), ["Call it first: clean(load(args))"]),
     "too few": (
         _body("return join(args) #<-"),
-        ["takes 2 inputs (left, right) but is given 1", "nothing is given for right"],
+        ["takes 2 inputs (left, right) but is given 1", "Nothing is given for right"],
     ),
     "too many": (_body("return join(args, args, args) #<-"), ["takes 2 inputs (left, right) but is given 3"]),
     "wrong keyword": (
         _body("return join(left=args, rihgt=args) #<-"),
-        ["no parameter 'rihgt'", "did you mean 'right'?"],
+        ["no parameter 'rihgt'", "Did you mean 'right'?"],
     ),
     "keyword twice": (_body("return join(args, left=args) #<-"), ["given 'left' twice"]),
     "same task twice": (
@@ -118,7 +118,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "returns a constant": (
         _HEAD + "\n@flow #<-\ndef main(args):\n    load(args)\n    return 1\n",
-        ["returns a int", "return what a task returned"],
+        ["returns a int", "Return what a task returned"],
     ),
     "leaked value": (
         _HEAD + "\nkept = []\n\n@flow\ndef first(args):\n    kept.append(load(args))\n"
@@ -128,7 +128,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "outside a body": (
         _HEAD
         + "\nkept = []\n\n@flow\ndef first(args):\n    kept.append(load(args))\n\nfirst.pipeline\nclean(kept[0]) #<-\n",
-        ["'clean' is called with a value of flow 'first', outside its body", "call clean in the body of the flow"],
+        ["'clean' is called with a value of flow 'first', outside its body", "Call clean in the body of the flow"],
     ),
     "calls itself": (
         _HEAD + "\n@flow\ndef main(args):\n    return main(load(args)) #<-\n",
@@ -157,7 +157,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "method": (
         _HEAD + "\nclass Work:\n    @task #<-\n    def run(self, args):\n        return args\n",
-        ["'run' is a method of class 'Work'", "move it out of the class"],
+        ["'run' is a method of class 'Work'", "Move it out of the class"],
     ),
     "lambda": (_HEAD + "\nwork = task(lambda args: args) #<-\n", ["a lambda cannot be a task"]),
     "no parameter": (_task("", "def work():"), ["'work' takes no parameter", "def work(args): ..."]),
@@ -181,22 +181,22 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "flow of two": (_HEAD + "\n@flow #<-\ndef main(args, more):\n    return args\n", ["has 2 parameters: args, more"]),
     "flow of none": (_HEAD + "\n@flow #<-\ndef main():\n    return 1\n", ["takes no parameter"]),
     # Keywords
-    "misspelt keyword": (_task("memroy='1Gi'"), ["@task has no keyword 'memroy'", "did you mean 'memory'?"]),
+    "misspelt keyword": (_task("memroy='1Gi'"), ["@task has no keyword 'memroy'", "Did you mean 'memory'?"]),
     "flow keyword on task": (_task("schedule='@daily'"), ["no keyword 'schedule'", "@flow(schedule=...)"]),
     "description of a task": (_task("description='x'"), ["docstring"]),
     "placement on flow": (_flow("cpu='2'"), ["@flow has no keyword 'cpu'", "@task(cpu=...)"]),
-    "misspelt flow keyword": (_flow("namspace='x'"), ["did you mean 'namespace'?"]),
-    "unknown keyword": (_flow("xyzzy=1"), ["@flow has no keyword 'xyzzy'", "it has name, env"]),
-    "two spellings": (_task("cpu=1, request_cpu=2"), ["cpu='1' and request_cpu='2'", "keep cpu="]),
+    "misspelt flow keyword": (_flow("namspace='x'"), ["Did you mean 'namespace'?"]),
+    "unknown keyword": (_flow("xyzzy=1"), ["@flow has no keyword 'xyzzy'", "It has name, env"]),
+    "two spellings": (_task("cpu=1, request_cpu=2"), ["cpu='1' and request_cpu='2'", "Keep cpu="]),
     "two gpus": (_task("gpu=1, limit_gpu='2'"), ["gpu='1' and limit_gpu='2'"]),
     "cpu of wrong type": (_task("cpu=[1]"), ["cpu=[1] is of type list", "cpu='2'"]),
     "cpu True": (_task("cpu=True"), ["cpu=True is of type bool"]),
     "image of wrong type": (_task("image=3"), ["image=3 is of type int"]),
     "retries of wrong type": (_task("retries='3'"), ["retries='3' is of type str", "retries=3"]),
     "timeout of wrong type": (_task("timeout='10m'"), ["timeout='10m'", "timedelta(minutes=10)"]),
-    "env of wrong type": (_task("env=['A=1']"), ["env is of type list", "write a dict"]),
+    "env of wrong type": (_task("env=['A=1']"), ["env is of type list", "Write a dict"]),
     "env key of wrong type": (_task("env={1: 2}"), ["a key of env=1 is of type int"]),
-    "single toleration": (_task("tolerations=Toleration(key='x')"), ["tolerations=", "write a list"]),
+    "single toleration": (_task("tolerations=Toleration(key='x')"), ["tolerations=", "Write a list"]),
     "toleration as text": (_task("tolerations=['x']"), ["an item of tolerations='x'", "Toleration"]),
     "misspelt toleration key": (_task("tolerations=[{'key': 'x', 'efect': 'NoSchedule'}]"), ["'efect'", "'effect'"]),
     "mount without path": (_task("volume_mounts=[{'name': 'x'}]"), ["has no 'mount_path'"]),
@@ -209,7 +209,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "cpu 2x": (_task("cpu='2x'"), ["cpu '2x' of task 'work' is not a quantity", "'2' for 2 cores"]),
     "cpu with comma": (_task("cpu='1,5'"), ["'1.5' for 1.5 cores"]),
     "cpu negative": (_task("cpu=-1"), ["cpu '-1' of task 'work' is negative"]),
-    "cpu too fine": (_task("cpu=1/3"), ["finer than 1m", "write '334m'"]),
+    "cpu too fine": (_task("cpu=1/3"), ["finer than 1m", "Write '334m'"]),
     "cpu in Gi": (_task("cpu='2Gi'"), ["is an amount of memory"]),
     "memory 4GB": (_task("memory='4GB'"), ["memory '4GB'", "'4Gi' (powers of 1024) or '4G' (powers of 1000)"]),
     "memory 512mb": (_task("memory='512mb'"), ["'512Mi' (powers of 1024) or '512M' (powers of 1000)"]),
@@ -231,11 +231,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["image 'python 3.11' of task 'work'", "registry/repository:tag"],
     ),
     "toleration operator": (_task("tolerations=[Toleration('x', 'Exist')]"), ["operator 'Exist'", "'Exists'"]),
-    "toleration effect": (_task("tolerations=[{'key': 'x', 'effect': 'noschedule'}]"), ["did you mean 'NoSchedule'?"]),
+    "toleration effect": (_task("tolerations=[{'key': 'x', 'effect': 'noschedule'}]"), ["Did you mean 'NoSchedule'?"]),
     "toleration exists value": (_task("tolerations=[Toleration('x', 'Exists', 'y')]"), ["operator='Equal'"]),
     "toleration seconds": (_task("tolerations=[{'key': 'x', 'tolerationSeconds': 5}]"), ["effect='NoExecute'"]),
     "node selector": (_task("node_selector={'a b': 'c'}"), ["the key 'a b'"]),
-    "node selector bool": (_task("node_selector={'spot': True}"), ["'spot': True, not a string", "write 'true'"]),
+    "node selector bool": (_task("node_selector={'spot': True}"), ["'spot': True, not a string", "Write 'true'"]),
     "mount of no volume": (
         _task("volume_mounts=[VolumeMount('cache', '/c')]"),
         ["'cache', which the flow does not have"],
@@ -257,16 +257,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "namespace": (_flow("namespace='Air_Flow'"), ["namespace 'Air_Flow'", "small letters"]),
     "service account": (_flow("service_account_name='a b'"), ["service_account_name 'a b'"]),
     "annotation key": (_flow("annotations={'a b': 'c'}"), ["annotation 'a b'"]),
-    "annotation value": (_flow("annotations={'a': 1}"), ["annotation 'a' is 1, not a string", "write '1'"]),
+    "annotation value": (_flow("annotations={'a': 1}"), ["annotation 'a' is 1, not a string", "Write '1'"]),
     "sidecar image": (_flow("airflow_sidecar_image='A b'"), ["airflow_sidecar_image 'A b'"]),
     "cron fields": (_flow("schedule='0 6 * *'"), ["schedule '0 6 * *' has 4 fields", "'0 6 * * *'"]),
-    "cron seconds": (_flow("schedule='0 0 6 * * *'"), ["has 6 fields", "leave the seconds out"]),
+    "cron seconds": (_flow("schedule='0 0 6 * * *'"), ["has 6 fields", "Leave the seconds out"]),
     "cron hour": (_flow("schedule='0 24 * * *'"), ["'24' as its hour: 24 lies outside 0-23"]),
     "cron never": (_flow("schedule='0 0 31 2 *'"), ["a day that its months do not have"]),
     "cron preset": (_flow("schedule='@dayly'"), ["'@dayly' is not a preset", "@daily"]),
-    "cron once": (_flow("schedule='@once'"), ["leave schedule out"]),
+    "cron once": (_flow("schedule='@once'"), ["Leave schedule out"]),
     "interval": (_flow("schedule=timedelta(0)"), ["every 0 seconds"]),
-    "timezone": (_flow("schedule='@daily', timezone='Seoul'"), ["timezone 'Seoul'", "did you mean 'Asia/Seoul'?"]),
+    "timezone": (_flow("schedule='@daily', timezone='Seoul'"), ["timezone 'Seoul'", "Did you mean 'Asia/Seoul'?"]),
     "owner": (_flow("owners=['Data Team']"), ["owner 'Data Team'", "team:data-team"]),
     "retries": (_task("retries=-1"), ["retries=-1 of task 'work' is negative"]),
     "retry delay": (_task("retry_delay=timedelta(seconds=-1)"), ["retry_delay=-1"]),
@@ -306,14 +306,14 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["tasks 'a-b' and 'a.b' both become 'a_b' in Dagster"],
     ),
     # Files
-    "syntax": ("from flowhub import flow\n\ndef main(:  #<-\n", ["SyntaxError", "def main(:", "mend that line"]),
+    "syntax": ("from flowhub import flow\n\ndef main(:  #<-\n", ["SyntaxError", "def main(:", "Mend that line"]),
     "missing package": (
         "import surely_not_there #<-\n",
         ["surely_not_there", "pip install surely_not_there", "image="],
     ),
     "misspelt import": (
         "from flowhub import flow, tasks #<-\n",
-        ["cannot import name 'tasks'", "did you mean 'task'?"],
+        ["cannot import name 'tasks'", "Did you mean 'task'?"],
     ),
     "raises": ("from flowhub import flow\n1 / 0 #<-\n", ["ZeroDivisionError: division by zero"]),
     "exits": ("import sys\nsys.exit('no licence') #<-\n", ["sys.exit(no licence)", "__name__ == '__main__'"]),
@@ -385,7 +385,7 @@ def test_no_value_of_a_profile_is_shown(secret: dict[str, object], tmp_path: Pat
 def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "workflow.py"
     path.write_bytes("from flowhub import flow\n# 음성\n".encode("euc-kr"))
-    with pytest.raises(DefinitionError, match=r"workflow\.py:2: the file is not UTF-8\n.*\n  save it as UTF-8"):
+    with pytest.raises(DefinitionError, match=r"workflow\.py:2: the file is not UTF-8\n.*\n  Save it as UTF-8"):
         load_file(str(path))
 
 

@@ -64,7 +64,7 @@ def test_an_error_comes_back_whole() -> None:
 
     with pytest.raises(ValueRefused) as refused:
         run_in_child(refuse)
-    assert str(refused.value) == "f.py:1: what\n  effect\n  remedy"
+    assert str(refused.value) == "f.py:1: what\n  Effect.\n  Remedy."
 
 
 def test_an_error_that_cannot_be_pickled_is_told_as_text() -> None:

@@ -70,7 +70,7 @@ def test_a_profile_that_cannot_be_used_is_one_clear_error(env: Any, said: str) -
 def test_an_image_without_an_s3_client_is_told_so(tmp_path: Path) -> None:
     package = Path(__file__).parents[2] / "flowhub_assets"
     (tmp_path / "flowhub_assets").mkdir()
-    for part in ("__init__.py", "errors.py", "runtime"):
+    for part in ("__init__.py", "errors.py", "names.py", "ir", "runtime"):
         (tmp_path / "flowhub_assets" / part).symlink_to(package / part)
     code = (
         "import sys; sys.path.insert(0, '.'); from flowhub_assets import get_storage\n"

@@ -118,6 +118,6 @@ def test_only_urls_of_this_machine_are_paths() -> None:
 
 
 def test_near_keys() -> None:
-    assert near("a/reprot.csv", ["a/report.csv", "b"]) == "Did you mean 'a/report.csv'?"
+    assert near("a/reprot.csv", ["a/report.csv", "b"]) == "did you mean 'a/report.csv'?"
     assert "is a folder" in near("a", ["a/1", "a/2"])
     assert near("x", ["completely-other"]) == ""

@@ -68,11 +68,11 @@ def test_without_input_the_error_names_the_keys_the_task_and_what_is_there(
     said = str(caught.value)
     assert "meeting/listen" in said
     assert "'input_url'" in said
-    assert "args holds colour" in said
+    assert "Its args hold colour" in said
 
 
 def test_a_misspelt_key_is_recognised(env: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="Is 'pdfurl' meant"):
+    with pytest.raises(InputError, match="Did you mean 'pdfurl'"):
         read_pdf({"env": env, "pdfurl": "a.pdf"})
 
 

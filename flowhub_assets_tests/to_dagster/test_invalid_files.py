@@ -32,7 +32,7 @@ GOOD = """
 
 #: What is wrong → the file's text behind its head, the line that is told, what is told, what to do.
 BROKEN = {
-    "syntax": ("def broken(:\n    pass\n", 3, "SyntaxError", "mend that line"),
+    "syntax": ("def broken(:\n    pass\n", 3, "SyntaxError", "Mend that line"),
     "library": ("import no_such_library_anywhere\n", 3, "no_such_library_anywhere", "pip install"),
     "misspelt": ("from flowhub import flwo\n", 3, "flwo", "flow"),
     "raises": ("x = 1\nraise ValueError('at import')\n", 4, "at import", "mend"),
