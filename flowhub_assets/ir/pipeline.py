@@ -18,6 +18,9 @@ FLOW_INPUT = "$args"
 #: The profile that is taken when none is named.
 DEFAULT_PROFILE = "default"
 
+#: What a task finds in args['env'] beside the profile; no profile may set these.
+NAMES_OF_THE_RUN = ("project", "run_id", "task")
+
 
 @dataclass(frozen=True)
 class Source:

@@ -9,12 +9,9 @@ from typing import Any
 
 from flowhub_assets.ir import cron, kubernetes_names
 from flowhub_assets.ir.graph_checks import all_tasks
-from flowhub_assets.ir.pipeline import Pipeline, Source
+from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN, Pipeline, Source
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean
-
-#: What a task finds in args['env'] beside the profile.
-RESERVED = ("project", "run_id", "task")
 
 # Dagster's own pattern for an owner's address.
 _EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b")
@@ -66,7 +63,7 @@ def params_are_json(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def _values(
-    what: str, values: Mapping[str, Any], where: Source, reserved: tuple[str, ...] = RESERVED
+    what: str, values: Mapping[str, Any], where: Source, reserved: tuple[str, ...] = NAMES_OF_THE_RUN
 ) -> Iterator[Problem]:
     for key, value in values.items():
         if key in reserved:

@@ -17,7 +17,7 @@ from flowhub_assets.resources.s3_transfer import S3Transfer
 from flowhub_assets.runtime.folder_storage import check_mode, files_below, local_file
 from flowhub_assets.runtime.part_file import full_disk_errors, part_file
 from flowhub_assets.runtime.storage import Keys, PathLike, Paths, Urls
-from flowhub_assets.runtime.storage_keys import check_prefix, checked_key, default_key, near, s3_key, s3_url
+from flowhub_assets.runtime.storage_keys import check_prefix, checked_key, near, place_of_run, s3_key, s3_url
 from flowhub_assets.runtime.transfer_progress import transfer_progress
 
 #: How many small objects travel at once.
@@ -38,7 +38,7 @@ class S3Storage:
     def __init__(self, config: S3Config, env: Mapping[str, Any] | None = None, limits: S3Limits | None = None) -> None:
         self.name = f"s3://{config.bucket}"
         self._bucket = config.bucket
-        self._env = {name: (env or {}).get(name) for name in ("project", "run_id", "task")}
+        self._place = place_of_run(env or {})
         self._config = config
         self._limits = limits or S3Limits()
         self._transfers: dict[int, S3Transfer] = {}
@@ -54,7 +54,7 @@ class S3Storage:
     def upload(self, path: PathLike, key: str | None = None) -> str:
         """Stores a local file, a large one in parallel parts; returns ``s3://bucket/key``."""
         source = local_file(path)
-        key = checked_key(default_key(source, self._env) if key is None else key, self.name)
+        key = checked_key(self._place + os.path.basename(source) if key is None else key, self.name)
         with transfer_progress(f"upload {os.path.basename(source)}", os.path.getsize(source)) as advance:
             self._upload(source, key, advance)
         return s3_url(self._bucket, key)

@@ -15,10 +15,10 @@ from flowhub_assets.runtime.storage_keys import (
     PART_PREFIX,
     check_prefix,
     checked_key,
-    default_key,
     file_path,
     file_url,
     near,
+    place_of_run,
     scheme_of,
     url_without_query,
 )
@@ -37,7 +37,7 @@ class FolderStorage:
 
     def __init__(self, workspace: PathLike, env: Optional[Mapping[str, Any]] = None) -> None:
         self.name = os.path.abspath(os.path.expanduser(os.fspath(workspace)))
-        self._env = {name: (env or {}).get(name) for name in ("project", "run_id", "task")}
+        self._place = place_of_run(env or {})
 
     def __repr__(self) -> str:
         return f"FolderStorage({self.name!r})"
@@ -45,8 +45,7 @@ class FolderStorage:
     def upload(self, path: PathLike, key: Optional[str] = None) -> str:
         """Copies a local file into the workspace; returns ``file:///abs/path``."""
         source = local_file(path)
-        key = default_key(source, self._env) if key is None else key
-        target = self._path(checked_key(key, self.name))
+        target = self._path(checked_key(self._place + os.path.basename(source) if key is None else key, self.name))
         if not _same_file(source, target):
             self._copy(source, target, f"upload {os.path.basename(source)}")
         return file_url(target)

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import ValueRefused
+from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 
 #: How many dicts and lists may lie inside one another; Python's own JSON reader ends near its recursion limit.
 DEEPEST = 200
 #: Python refuses to print or read ints of more than 4,300 digits (CVE-2020-10735); this many bits stay below.
 _MOST_BITS = 14_000
-
-#: What stands in every env beside the profile.
-_NAMES_OF_THE_RUN = ("project", "run_id", "task")
 
 _UPLOAD = "upload it: get_storage(args['env']).upload(path) gives a URL that can be returned"
 _REMEDIES = {
@@ -134,8 +132,8 @@ class _Walk:
         # Never whole dicts: that would compare arrays in them, which have no single answer.
         return (
             isinstance(value, dict)
-            and any(key in self.env for key in value if key not in _NAMES_OF_THE_RUN)
-            and all(isinstance(value.get(key), str) and value[key] == self.env.get(key) for key in _NAMES_OF_THE_RUN)
+            and any(key in self.env for key in value if key not in NAMES_OF_THE_RUN)
+            and all(isinstance(value.get(key), str) and value[key] == self.env.get(key) for key in NAMES_OF_THE_RUN)
         )
 
     def text(self, value: str, path: _Path) -> str:

@@ -7,13 +7,13 @@ ways back are exact for spaces, ``%``, ``#``, ``?`` and Korean text alike.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 from urllib.parse import quote, unquote
 
 from flowhub_assets.errors import OutsideStorage, StorageError
+from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean
 
 #: What the name of a file that is still being written begins with; never part of a key.
@@ -86,10 +86,9 @@ def _check_text(key: str, storage: str) -> None:
         raise StorageError(f"{key!r} holds control characters", where=storage, remedy="Leave them out of the name.")
 
 
-def default_key(path: str, env: Mapping[str, Any]) -> str:
-    """``{project}/{run_id}/{task}/{file name}`` without what is absent: runs do not overwrite each other."""
-    place = [str(env[name]) for name in ("project", "run_id", "task") if env.get(name)]
-    return "/".join([*place, os.path.basename(os.path.abspath(path))])
+def place_of_run(env: Mapping[str, Any]) -> str:
+    """``{project}/{run_id}/{task}/`` without what is absent, before a file's name: runs do not overwrite each other."""
+    return "".join(f"{env[name]}/" for name in NAMES_OF_THE_RUN if env.get(name))
 
 
 def s3_url(bucket: str, key: str) -> str:

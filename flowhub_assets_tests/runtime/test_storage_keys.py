@@ -10,10 +10,10 @@ from flowhub_assets.errors import OutsideStorage, StorageError
 from flowhub_assets.runtime.storage_keys import (
     check_prefix,
     checked_key,
-    default_key,
     file_path,
     file_url,
     near,
+    place_of_run,
     s3_key,
     s3_url,
     url_without_query,
@@ -103,11 +103,11 @@ def test_a_signature_or_password_of_a_url_is_not_repeated() -> None:
     assert url_without_query("s3://bucket/a?b") == "s3://bucket/a?b"
 
 
-def test_default_key_keeps_runs_apart() -> None:
+def test_the_place_of_a_run_keeps_runs_apart() -> None:
     env = {"project": "p", "run_id": "r1", "task": "t", "WORKSPACE": "w"}
-    assert default_key("/tmp/out/report 1.csv", env) == "p/r1/t/report 1.csv"
-    assert default_key("report.csv", {"run_id": "r1"}) == "r1/report.csv"
-    assert default_key("report.csv", {}) == "report.csv"
+    assert place_of_run(env) == "p/r1/t/"
+    assert place_of_run({"run_id": "r1"}) == "r1/"
+    assert place_of_run({}) == ""
 
 
 def test_only_urls_of_this_machine_are_paths() -> None:
