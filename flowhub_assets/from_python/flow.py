@@ -220,9 +220,7 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     In a script that Python executes, this runs the script's command line and ends the process.
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """
-    options.refuse_unknown(
-        "flow", [word for word in words if word not in options.FLOW_WORDS and word not in ("name", "env")]
-    )
+    options.refuse_unknown("flow", words)
     settings, on_failure = _settings(words), _failure_function(words.get("on_failure"))
     if function is not None and function is not ...:  # @flow(...), as manuals write it, says nothing
         return _made(Flow(function, settings, on_failure))

@@ -7,15 +7,17 @@ from typing import Any, Optional
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.where import caller
+from flowhub_assets.ir import quantities
+from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 #: The keywords of @task beside name and env, which @flow has too.
-TASK_WORDS = (
+_TASK_WORDS = (
     "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
     " limit_gpu retries retry_delay timeout pool priority"
 ).split()
 #: The keywords of @flow beside name and env.
-FLOW_WORDS = (
+_FLOW_WORDS = (
     "description namespace params tags volumes annotations service_account_name on_failure airflow_sidecar_image"
     " repo path schedule timezone owners"
 ).split()
@@ -23,18 +25,20 @@ _BOTH = ["name", "env"]
 
 
 def refuse_unknown(decorator: str, given: Iterable[str]) -> None:
-    """Raises DefinitionError for the keywords in ``given``, none of which ``decorator`` ('task' or 'flow') has."""
-    own, other = (TASK_WORDS, FLOW_WORDS) if decorator == "task" else (FLOW_WORDS, TASK_WORDS)
-    for word in given:
-        if word in other:
-            place = "the task's" if decorator == "flow" else "the flow's"
-            neighbour = "task" if decorator == "flow" else "flow"
-            remedy = f"move it to {place} decorator: @{neighbour}({word}=...)"
-            if word == "description":
-                remedy = "write it as the function's docstring"
-        else:
-            remedy = did_you_mean(word, [*own, *_BOTH]) or f"it has {listed([*_BOTH, *own])}"
-        raise DefinitionError(f"@{decorator} has no keyword {word!r}", where=caller(), remedy=remedy)
+    """Raises DefinitionError for the first of the keywords ``given`` that ``decorator``, 'task' or 'flow', has not."""
+    own, other, neighbour = _TASK_WORDS, _FLOW_WORDS, "flow"
+    if decorator == "flow":
+        own, other, neighbour = _FLOW_WORDS, _TASK_WORDS, "task"
+    unknown = next((word for word in given if word not in own and word not in _BOTH), None)
+    if unknown is None:
+        return
+    if unknown == "description":
+        remedy = "write it as the function's docstring"
+    elif unknown in other:
+        remedy = f"move it to the {neighbour}'s decorator: @{neighbour}({unknown}=...)"
+    else:
+        remedy = did_you_mean(unknown, [*own, *_BOTH]) or f"it has {listed([*_BOTH, *own])}"
+    raise DefinitionError(f"@{decorator} has no keyword {unknown!r}", where=caller(), remedy=remedy)
 
 
 def wrong(word: str, value: object, remedy: str) -> DefinitionError:
@@ -82,16 +86,8 @@ def mapping(word: str, value: object, example: str) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise wrong(f"a key of {word}", key, f"a string: {word}={example}")
-    plain: dict[str, Any] = _copied(value)
+    plain: dict[str, Any] = json_copy(value)
     return plain
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_copied(item) for item in value]
-    return value
 
 
 def whole_number(word: str, value: object, example: int) -> int:
@@ -115,16 +111,12 @@ def seconds(word: str, value: object) -> Optional[float]:
 
 
 def quantity(word: str, value: object, example: str) -> Optional[str]:
-    """A quantity of Kubernetes as a string: 2 becomes '2', 0.5 '0.5', 1.0 '1'. Its grammar is checked later."""
+    """A quantity of Kubernetes as a string, of a string or a number. Its grammar is checked later."""
     if value is None:
         return None
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise wrong(word, value, f"a quantity: {word}={example!r}")
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return repr(float(value)) if isinstance(value, float) else str(int(value))  # numpy's floats print their type
+    return quantities.written(value)
 
 
 def first_of(new: str, old: str, values: Mapping[str, Optional[str]]) -> Optional[str]:

@@ -19,11 +19,6 @@ _EXAMPLES = {
     VolumeMount: "[VolumeMount(name='cache', mount_path='/root/.cache')]",
     Volume: "[Volume(name='cache', persistent_volume_claim='my-pvc')]",
 }
-_FIELDS: dict[Any, tuple[str, ...]] = {
-    Toleration: ("key", "operator", "value", "effect", "toleration_seconds"),
-    VolumeMount: ("name", "mount_path", "sub_path", "read_only"),
-    Volume: ("name", "persistent_volume_claim", "config_map", "secret", "host_path", "empty_dir"),
-}
 _QUANTITIES = {
     "cpu": "2",
     "memory": "4Gi",
@@ -66,7 +61,7 @@ def _part(word: str, item: object, kind: type[_Part]) -> _Part:
         made = _from_dict(word, item, kind)
     else:
         raise options.wrong(f"an item of {word}", item, f"a {kind.__name__}: {word}={_EXAMPLES[kind]}")
-    for field in _FIELDS[kind]:
+    for field in kind.__dataclass_fields__:
         _require_type(f"{field} in {word}", field, getattr(made, field))
     return made
 
@@ -84,7 +79,7 @@ def _require_type(word: str, field: str, value: object) -> None:
 
 
 def _from_dict(word: str, item: Mapping[Any, Any], kind: type[_Part]) -> _Part:
-    known = _FIELDS[kind]
+    known = kind.__dataclass_fields__
     values: dict[str, Any] = {}
     for key, value in item.items():
         field = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()

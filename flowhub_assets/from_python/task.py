@@ -188,9 +188,7 @@ def task(function: Any = None, /, **words: Any) -> Any:
 
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """
-    options.refuse_unknown(
-        "task", [word for word in words if word not in options.TASK_WORDS and word not in ("name", "env")]
-    )
+    options.refuse_unknown("task", words)
     settings = _settings(words)  # here, where the user's line is the decorator's
     if function is not None and function is not ...:  # @task(...), as manuals write it, says nothing
         return TaskFunction(function, settings)

@@ -23,6 +23,13 @@ _LARGEST_EXPONENT = 30
 _MEBIBYTE = 1024**2
 
 
+def written(amount: str | float) -> str:
+    """An amount that may be a number as a quantity: 2 becomes '2', 0.5 '0.5', 1.0 '1'. Its grammar is not checked."""
+    if isinstance(amount, float):
+        return str(int(amount)) if amount.is_integer() else repr(float(amount))  # numpy's floats print their type
+    return str(amount).strip()
+
+
 def parse(text: str) -> Fraction:
     """The exact amount that ``text`` stands for, in cores or bytes. Raises ValueError if it is not a quantity."""
     from fractions import Fraction  # loads decimal: only pipelines that name quantities pay for it

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowhub_assets.errors import TaskFailed, ValueMissing
+from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.secret_values import mask_secrets
@@ -54,7 +55,7 @@ def step_inputs(
             effect=f"{task.name} has no args.",
             remedy=f"Run {', '.join(missing)} first.",
         )
-    given = [_copied(flow_input if name == FLOW_INPUT else outputs[name]) for name in task.needs]
+    given = [json_copy(flow_input if name == FLOW_INPUT else outputs[name]) for name in task.needs]
     if not task.merge:
         return given
     return [{key: item for one in given for key, item in one.items()}]
@@ -66,7 +67,7 @@ def run_step(task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: M
     Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
     literals of env masked; ValueRefused if what it returned is not a dict or cannot be kept as JSON.
     """
-    args = [{**one, "env": _copied(env)} for one in inputs]
+    args = [{**one, "env": json_copy(env)} for one in inputs]
     with collect_shown() as shown:
         try:
             value = body(*args)
@@ -83,7 +84,7 @@ def failure_args(flow_input: Mapping[str, Any], failed_task: str, error: BaseExc
     else:
         text, kind, traceback = getattr(error, "what", error_text(error)), type(error).__name__, error_text(error)
     told = {"failed_task": failed_task, "error": text, "error_type": kind, "traceback": traceback}
-    return {**_copied(flow_input), **told}
+    return {**json_copy(flow_input), **told}
 
 
 def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> TaskFailed:
@@ -104,11 +105,3 @@ def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> Ta
         error_type=kind,
         traceback=mask_secrets(user_traceback(error), env),
     )
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_copied(item) for item in value]
-    return value

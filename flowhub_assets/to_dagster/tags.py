@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flowhub_assets.ir import quantities
 from flowhub_assets.ir.checks import require_placement
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
@@ -70,7 +71,7 @@ def kubernetes_tags(
 
 
 def _quantity(amount: str | float | None) -> str | None:
-    return None if amount is None else str(amount).strip()
+    return None if amount is None else quantities.written(amount)
 
 
 def _line_of_caller() -> Source:

@@ -44,8 +44,18 @@ def test_a_wrong_amount_is_refused_at_the_line_of_the_call() -> None:
     with pytest.raises(DefinitionError) as caught:
         kubernetes_tags(memory="4GB")
     assert "memory '4GB'" in str(caught.value)
-    assert "write '4Gi'" in str(caught.value)
+    assert "Write '4Gi'" in str(caught.value)
     assert f"{__file__}:" in caught.value.where
+
+
+@pytest.mark.parametrize("cpu", [True, float("nan"), "2x"])
+def test_what_is_no_amount_is_refused(cpu: float | str) -> None:
+    with pytest.raises(DefinitionError, match="is not a quantity"):
+        kubernetes_tags(cpu=cpu)
+
+
+def test_a_whole_float_is_a_whole_number_as_in_task() -> None:
+    assert kubernetes_tags(gpu=1.0) == kubernetes_tags(gpu="1")  # type: ignore[arg-type]
 
 
 def test_a_mount_needs_its_volume() -> None:
