@@ -24,7 +24,7 @@ _TICK = 0.2
 
 @dataclass(eq=False)
 class _Attempt:
-    """One task on its way: running in ``child``, or waiting until ``due`` for its next attempt."""
+    """One task on its way: begun, in ``child`` once that is forked, or waiting until ``due`` for its next attempt."""
 
     task: Task
     inputs: Sequence[Mapping[str, Any]]
@@ -78,7 +78,7 @@ class Workers:
 
     def _start_due(self, queue: TaskQueue) -> None:
         self._start_waiting()
-        # Here, a task has ended by the time it has begun, and may have failed.
+        # Here, one task has run to its end before the next is taken.
         while queue and len(self._running) < self._most and not (self._here and self._running):
             task = queue.take()
             self._begin(task, self._run.inputs(task), None)
@@ -95,23 +95,25 @@ class Workers:
         self._start(_Attempt(task, inputs, most, time.monotonic()))
 
     def _start(self, attempt: _Attempt) -> None:
-        task = attempt.task
-        self._run.started(task, attempt.inputs, attempt.number)
+        self._run.started(attempt.task, attempt.inputs, attempt.number)
         self._running.append(attempt)
-        if self._here:
-            return
+
+    def _fork(self, attempt: _Attempt) -> Child:
+        task = attempt.task
         on_line = None
         if self._run.on_event is not None:
             on_line = partial(_tell_line, self._run, task.name)
         call = partial(self._run.call, task, attempt.inputs)
-        attempt.child = Child(call, task.name, timeout=task.timeout, on_line=on_line)
+        return Child(call, task.name, timeout=task.timeout, on_line=on_line)
 
     def _wait(self) -> list[_Attempt]:
         """The attempts that have ended; at most a tick later, with or without any."""
-        # What is finished is in the file before anything is waited for: a killed run keeps it.
+        # What is finished, and what begins now, is in the file before that runs: a killed run keeps it.
         self._run.save()
         if self._here and self._running:
             return [self._running.pop()]
+        for attempt in self._running:
+            attempt.child = attempt.child or self._fork(attempt)
         children = [attempt.child for attempt in self._running if attempt.child is not None]
         now = time.monotonic()
         wait(children, min([_TICK, *(max(0.0, attempt.due - now) for attempt in self._waiting)]))
@@ -147,6 +149,7 @@ class Workers:
         delay = attempt.task.retry.delay
         self._run.tell(told.RETRYING, attempt.task.name, attempt=attempt.number + 1, seconds=delay, error=attempt.error)
         attempt.number += 1
+        attempt.child = None
         attempt.due = time.monotonic() + delay
         self._waiting.append(attempt)
 

@@ -279,3 +279,25 @@ def test_a_task_may_also_be_the_one_for_failures(in_process: bool) -> None:
     assert outcome.failure is not None
     assert outcome.failure.value is not None
     assert outcome.failure.value["failed_task"] == "fail"
+
+
+@MODES
+def test_the_run_log_holds_what_is_finished_before_the_next_task_runs(in_process: bool, tmp_path: Path) -> None:
+    class SlowLog(RunLog):
+        def flush(self) -> None:
+            time.sleep(0.1)  # a busy disk: a child would win the race if there were one
+            super().flush()
+
+    path = tmp_path / "run.json"
+
+    def second(args: dict[str, Any]) -> dict[str, Any]:
+        return {"seen": read_run_log(str(path)).entries}
+
+    flow = runnable((task_of(load), load), (task_of(second, "load"), second))
+    seen = run_pipeline(flow, {"n": 1}, in_process=in_process, run_log=SlowLog(str(path))).value
+    assert seen == {
+        "seen": {
+            "load": {"input": {"n": 1}, "output": {"n": 1, "loaded": True}},
+            "second": {"input": {"n": 1, "loaded": True}},
+        }
+    }
