@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from flowhub_assets.errors import ValueRefused
+from flowhub_assets.errors import InputError, ValueRefused
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 
 #: How many dicts and lists may lie inside one another; Python's own JSON reader ends near its recursion limit.
@@ -43,7 +43,7 @@ class _Path(tuple):  # type: ignore[type-arg]
     """The keys and indexes that lead to a value."""
 
     def __str__(self) -> str:
-        return "result" + "".join(f"[{key!r}]" for key in self)
+        return "".join(f"[{key!r}]" for key in self)
 
 
 def to_json_form(
@@ -56,7 +56,15 @@ def to_json_form(
     """
     if not isinstance(value, dict):
         _refuse_result(value, task_name, where)
-    return _Walk(task_name, where, env or {}).dict_form(value, _Path(), ())
+    return _Walk(f"task {task_name!r} returned", "result", where, env or {}).dict_form(value, _Path(), ())
+
+
+def input_in_json_form(flow_input: dict[str, Any]) -> dict[str, Any]:
+    """The same of what a flow is given. Raises InputError, with the path."""
+    try:
+        return _Walk("the flow's input holds", "args", "", {}).dict_form(flow_input, _Path(), ())
+    except ValueRefused as error:
+        raise InputError(error.what, effect=error.effect, remedy=error.remedy) from None
 
 
 def _refuse_result(value: Any, task_name: str, where: object) -> NoReturn:
@@ -75,10 +83,11 @@ def _refuse_result(value: Any, task_name: str, where: object) -> NoReturn:
 
 
 class _Walk:
-    """One pass over one result."""
+    """One pass over one dict: ``said`` and ``root`` are how a message about it begins, and how its path does."""
 
-    def __init__(self, task_name: str, where: object, env: Mapping[str, Any]) -> None:
-        self.task_name = task_name
+    def __init__(self, said: str, root: str, where: object, env: Mapping[str, Any]) -> None:
+        self.said = said
+        self.root = root
         self.where = where
         self.env = env
 
@@ -163,12 +172,12 @@ class _Walk:
         return self.form(plain, path, outer)
 
     def refuse(self, what: str, path: _Path, remedy: str) -> NoReturn:
-        place = str(path).encode("utf-8", "backslashreplace").decode()
+        place = f"{self.root}{path}".encode("utf-8", "backslashreplace").decode()
         raise ValueRefused(
-            f"task {self.task_name!r} returned {what} at {place}",
+            f"{self.said} {what} at {place}",
             where=self.where,
             effect="Values between tasks are kept as JSON: dict with text keys, list, str, int, float, bool, None.",
-            remedy=f"{remedy[0].upper()}{remedy[1:]}.",
+            remedy=remedy,
         )
 
 

@@ -6,17 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowhub_assets.errors import RunError
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.child import Child, stop_all, wait
 from flowhub_assets.runtime.outcome import TaskOutcome
+from flowhub_assets.runtime.run_state import Run
 from flowhub_assets.runtime.task_queue import TaskQueue
-
-if TYPE_CHECKING:
-    from flowhub_assets.runtime.local import _Run
 
 #: Seconds between two events that only say that time has passed: a display's clock.
 _TICK = 0.2
@@ -46,7 +44,7 @@ class _Attempt:
 class Workers:
     """At most ``most`` tasks of a run at a time; ``here`` means in this very process, one at a time."""
 
-    def __init__(self, run: _Run, most: int, *, here: bool) -> None:
+    def __init__(self, run: Run, most: int, *, here: bool) -> None:
         self._run = run
         self._most = most
         self._here = here
@@ -160,5 +158,5 @@ class Workers:
             self._run.save()
 
 
-def _tell_line(run: _Run, task: str, stream: int, line: str) -> None:
+def _tell_line(run: Run, task: str, stream: int, line: str) -> None:
     run.tell(told.OUTPUT, task, stream=stream, line=line)
