@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import NoReturn
 
 from flowhub_assets.errors import DefinitionError, FlowhubError
-from flowhub_assets.from_python.finding import find_files as find_files
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.runtime.imports import WORKFLOW_MODULE, importable
 from flowhub_assets.runtime.step import Runnable

@@ -17,7 +17,7 @@ from flowhub_assets.runtime.outcome import Event
 
 
 class Progress(Protocol):
-    """Hears of each event of a run; ``close`` leaves the terminal as it was, ``pass_on`` hands out a printed line."""
+    """Hears of each event of a run; ``close`` leaves the terminal as it was."""
 
     def on_event(self, event: Event) -> None:
         """Shows what has happened."""

@@ -25,6 +25,7 @@ from flowhub_assets.from_python.script_input import (
 )
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.local import new_run_id, run_pipeline
+from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.profiles import choose_profile
 from flowhub_assets.runtime.run_log import RunLog, read_run_log
 from flowhub_assets.runtime.step import Runnable
@@ -216,7 +217,7 @@ def _run_task(
     return _finish(runnable, arguments, outcome, log)
 
 
-def _finish(runnable: Runnable, arguments: argparse.Namespace, outcome: summary.Outcome, log: RunLog) -> int:
+def _finish(runnable: Runnable, arguments: argparse.Namespace, outcome: Outcome, log: RunLog) -> int:
     if outcome.ok and arguments.output:
         summary.write_output(arguments.output, outcome)
     print(summary.told(runnable.pipeline, arguments, outcome, log), file=sys.stderr)

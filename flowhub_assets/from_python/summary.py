@@ -11,7 +11,7 @@ import sys
 from flowhub_assets.errors import TaskFailed
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime import outcome as states
-from flowhub_assets.runtime.outcome import Outcome as Outcome
+from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.run_log import RunLog, write_whole
 
 _LONGEST_PREVIEW = 300

@@ -142,7 +142,8 @@ def _check_same(wanted: RangedObject, headers: Message, content_range: str) -> N
 
 def _refusal(error: urllib.error.HTTPError, wanted: RangedObject) -> StorageError:
     try:
-        code = _CODE.search(error.read(4096))
+        with error:
+            code = _CODE.search(error.read(4096))
     except (OSError, http.client.HTTPException):
         code = None
     return response_error(error.code, code.group(1).decode() if code else "", wanted.what, wanted.storage)

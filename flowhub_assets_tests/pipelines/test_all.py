@@ -11,7 +11,8 @@ import pytest
 
 import flowhub_assets
 import flowhub_assets.pipelines
-from flowhub_assets.from_python.loading import find_files, load_file
+from flowhub_assets.from_python.finding import find_files
+from flowhub_assets.from_python.loading import load_file
 
 ROOT = Path(flowhub_assets.pipelines.__path__[0])
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/workflow.py"))
