@@ -144,6 +144,8 @@ def _remove_parts_of_the_dead(path: str) -> None:
 
 
 def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # on Windows signal 0 is Ctrl-C, not a question
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

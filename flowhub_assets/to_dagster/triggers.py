@@ -28,9 +28,8 @@ def schedule_for(pipeline: Pipeline, job: JobDefinition) -> ScheduleDefinition |
 def interval_sensor(pipeline: Pipeline, job: JobDefinition) -> SensorDefinition | None:
     """The sensor that starts a flow whose interval no cron expression gives evenly, such as 7 hours."""
     schedule = pipeline.schedule
-    if schedule is None or schedule.cron or cron_of_interval(schedule.interval or 0):
+    if schedule is None or schedule.interval is None or cron_of_interval(schedule.interval):
         return None
-    interval = schedule.interval or _DAY
 
     def tick(_context: SensorEvaluationContext) -> RunRequest:
         # The sensor's interval is the flow's: each tick is one start.
@@ -40,7 +39,7 @@ def interval_sensor(pipeline: Pipeline, job: JobDefinition) -> SensorDefinition 
         name=f"{job.name}_interval",
         job=job,
         evaluation_fn=tick,
-        minimum_interval_seconds=max(1, round(interval)),
+        minimum_interval_seconds=max(1, round(schedule.interval)),
         description=f"Starts {pipeline.name}: {_told(schedule)}.",
     )
 
