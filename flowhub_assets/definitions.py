@@ -24,7 +24,7 @@ def load(path: Path) -> LoadedFile:
 settings = read_settings()
 
 location = CodeLocation(
-    folders=[*map(Path, pipelines.__path__), *settings.folders],
+    folders=[*(map(Path, pipelines.__path__) if settings.shipped else ()), *settings.folders],
     find_files=partial(find_files, or_if=looks_like_definitions),
     load=load,
     resources={

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
+from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE, Pipeline, Source
 from flowhub_assets.resources.boto_client import s3_resource
 from flowhub_assets.resources.settings import read_settings
@@ -48,6 +49,12 @@ class ProfileResource(ConfigurableResource):  # type: ignore[type-arg]
         Raises ProfileError if neither the flow nor pyproject.toml knows the profile.
         """
         shared = read_settings().profiles
+        if pipeline is _NO_FLOW and self.name not in (DEFAULT_PROFILE, *shared):
+            raise ProfileError(
+                f"there is no env profile {self.name!r} for plain assets",
+                effect="They have no flow whose env could hold it.",
+                remedy=f"Write [tool.flowhub.env.{self.name}] and its values into pyproject.toml.",
+            )
         own = pipeline.profiles
         if self.name in shared:
             own = {**own, self.name: {**shared[self.name], **own.get(self.name, {})}}

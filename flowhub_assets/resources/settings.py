@@ -8,6 +8,7 @@ a variable beats it. A profile in it serves the flows that lack one of that name
 
     [tool.flowhub]
     pipelines = ["workflows"]
+    shipped = false          # leaves the shipped pipelines out
 
     [tool.flowhub.env.default]
     WORKSPACE = "./tmp"
@@ -27,16 +28,20 @@ from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
-_SETTINGS = ("pipelines", "env")
+_SETTINGS = ("pipelines", "shipped", "env")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``profile`` is a profile's name, ``folders`` absolute paths, ``profiles`` profile name to values."""
+    """``profile`` is a profile's name, ``folders`` absolute paths, ``profiles`` profile name to values.
+
+    ``shipped`` says whether the shipped pipelines are loaded too.
+    """
 
     profile: str = DEFAULT_PROFILE
     folders: tuple[Path, ...] = ()
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shipped: bool = True
 
 
 def read_settings(
@@ -55,6 +60,7 @@ def read_settings(
         profile=environment.get("FLOWHUB_ENV") or DEFAULT_PROFILE,
         folders=tuple(folder.resolve() for folder in folders),
         profiles=table.get("env", {}),
+        shipped=table.get("shipped", True),
     )
 
 
@@ -80,6 +86,12 @@ def _flowhub_table(project: Path, _changed: int) -> Mapping[str, Any]:
         if name not in _SETTINGS:
             remedy = did_you_mean(name, _SETTINGS) or f"it has {listed(_SETTINGS)}"
             raise ProfileError(f"[tool.flowhub] has no setting {name!r}", where=project, remedy=remedy)
+    if not isinstance(table.get("shipped", True), bool):
+        raise ProfileError(
+            f"[tool.flowhub] shipped is {table['shipped']!r}",
+            where=project,
+            remedy="Write shipped = false to leave the shipped pipelines out.",
+        )
     pipelines, env = table.get("pipelines", []), table.get("env", {})
     if not (isinstance(pipelines, list) and all(isinstance(part, str) for part in pipelines)):
         raise ProfileError(

@@ -37,7 +37,7 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
     spec = AssetSpec(
         key,
         deps=list(upstream.values()),
-        description=task.description or None,
+        description=_description(task),
         group_name=dagster_name(pipeline.name),
         owners=list(pipeline.owners),
         tags={tag_key(tag): "" for tag in pipeline.tags},
@@ -51,6 +51,12 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         specs=[spec],
         resource_defs=resources,
     )
+
+
+def _description(task: Task) -> str | None:
+    """The docstring; before it the task's own name, where Dagster cannot show it (Korean, say)."""
+    name = "" if task.name.isascii() else f"**{task.name}**"
+    return "\n\n".join(part for part in (name, task.description) if part) or None
 
 
 def _kinds(task: Task) -> set[str]:

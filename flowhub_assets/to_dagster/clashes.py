@@ -13,6 +13,7 @@ from dagster import Definitions, JobDefinition, RepositoryDefinition, ScheduleDe
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
+from flowhub_assets.to_dagster.plain_definitions import own_asset_keys
 
 
 class Claim(NamedTuple):
@@ -59,7 +60,10 @@ def claims_of_flow(flow: FlowDefinitions) -> Iterator[Claim]:
 
 def claims_of_definitions(definitions: Definitions, repository: RepositoryDefinition) -> Iterator[Claim]:
     """The names in a user's own definitions, of which ``repository`` has been made alone."""
+    own = own_asset_keys(definitions)
     for key, asset in {**repository.assets_defs_by_key, **repository.source_assets_by_key}.items():
+        if key not in own:
+            continue  # another file's, of which this one takes the value
         yield Claim("asset", key.to_user_string(), asset)
     for check, checks in repository.asset_checks_defs_by_key.items():
         yield Claim("asset check", f"{check.asset_key.to_user_string()}:{check.name}", checks)

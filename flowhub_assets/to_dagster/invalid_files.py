@@ -65,7 +65,7 @@ def invalid_asset(file: InvalidFile) -> AssetSpec:
     return AssetSpec(
         file.key,
         group_name=GROUP,
-        description=f"{file.path.name} does not load. {file.error}",
+        description=f"{file.path.name} does not load.\n\n{_paragraphs(file)}",
         kinds={"python"},
         metadata={"file": MetadataValue.path(str(file.path)), "error": _shown(file)},
     )
@@ -113,6 +113,11 @@ def _evaluation(file: InvalidFile) -> AssetCheckEvaluation:
 
 def _shown(file: InvalidFile) -> TextMetadataValue:
     return MetadataValue.text(str(file.error))
+
+
+def _paragraphs(file: InvalidFile) -> str:
+    # A description is Markdown, which would run the lines together.
+    return str(file.error).replace("\n", "\n\n")
 
 
 def _digest(files: Iterable[InvalidFile]) -> str:

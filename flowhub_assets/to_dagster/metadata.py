@@ -40,6 +40,7 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
         "dagster/code_references": CodeReferencesMetadataValue(code_references=[reference]),
         "source": f"{task.source}",
         "flow": pipeline.name,
+        "task": task.name,
     }
     placement = plain(task.placement)
     if placement:

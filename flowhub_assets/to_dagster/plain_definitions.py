@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import ModuleType
 
 from dagster import (
     AssetChecksDefinition,
+    AssetKey,
     AssetsDefinition,
+    AssetSpec,
     Definitions,
+    SourceAsset,
     load_asset_checks_from_modules,
     load_assets_from_modules,
 )
@@ -49,3 +53,30 @@ def plain_definitions(module: ModuleType) -> Definitions | None:
         return None
     assets = load_assets_from_modules([module])
     return Definitions(assets=assets, asset_checks=load_asset_checks_from_modules([module]))
+
+
+def own_asset_keys(definitions: Definitions) -> set[AssetKey]:
+    """The keys of the assets that a Definitions object itself holds."""
+    return {key for asset in _assets(definitions) for key in _keys(asset)}
+
+
+def upstream_asset_keys(definitions: Definitions) -> set[AssetKey]:
+    """The keys of the assets that its assets and checks take, its own ones among them."""
+    taken: set[AssetKey] = set()
+    for asset in _assets(definitions):
+        if isinstance(asset, AssetsDefinition):
+            taken |= {key for keys in asset.asset_deps.values() for key in keys}
+            taken |= {check.asset_key for check in asset.check_keys}
+        elif isinstance(asset, AssetSpec):
+            taken |= {dep.asset_key for dep in asset.deps}
+    return taken
+
+
+def _assets(definitions: Definitions) -> list[object]:
+    return [*(definitions.assets or ()), *(definitions.asset_checks or ())]
+
+
+def _keys(asset: object) -> Iterable[AssetKey]:
+    if isinstance(asset, AssetsDefinition):
+        return asset.keys
+    return [asset.key] if isinstance(asset, (AssetSpec, SourceAsset)) else []

@@ -6,14 +6,18 @@ asks; all else is asked by the UI and the daemon, and takes everything.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dagster import (
+    AssetKey,
+    AssetSpec,
     Definitions,
     ExecutorDefinition,
     JobDefinition,
@@ -27,6 +31,7 @@ from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.assets import asset_key
 from flowhub_assets.to_dagster.clashes import Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, flow_definitions, flow_of_job, job_name
@@ -37,6 +42,7 @@ from flowhub_assets.to_dagster.invalid_files import (
     invalid_sensor,
     one_for_each_key,
 )
+from flowhub_assets.to_dagster.plain_definitions import own_asset_keys, upstream_asset_keys
 
 
 @dataclass(frozen=True)
@@ -159,23 +165,34 @@ class LazyRepositoryData(RepositoryData):
 def whole_repository(location: CodeLocation) -> RepositoryDefinition:
     """Everything of a code location; a file that does not load, or that clashes with an earlier one, is a red asset."""
     loaded = _Loaded(location)
+    loaded.invalid += [_no_folder(folder) for folder in location.folders if not folder.is_dir()]
     for path, folder in location.files():
-        try:
-            _take(loaded, location, path)
-        except FlowhubError as error:
-            loaded.invalid.append(InvalidFile(path, folder, error))
-        except Exception as error:  # noqa: BLE001 - whatever Dagster says of one file, the others load
-            loaded.invalid.append(InvalidFile(path, folder, _refused(error, path)))
+        with loaded.one_file(path, folder):
+            loaded.files[path, folder] = location.load(path)
+    for (path, folder), file in loaded.files.items():
+        with loaded.one_file(path, folder):
+            _take(loaded, location, path, file)
     return _merged(loaded, location).get_repository_def()
 
 
-def _take(loaded: _Loaded, location: CodeLocation, path: Path) -> None:
-    file = location.load(path)
+def _no_folder(folder: Path) -> InvalidFile:
+    what = "this is a file, not a folder" if folder.exists() else "there is no such folder"
+    error = DefinitionError(
+        what,
+        where=folder,
+        effect="None of its pipelines is loaded.",
+        remedy=f"Name folders in FLOWHUB_PIPELINES (with {os.pathsep!r} between them) or [tool.flowhub] pipelines.",
+    )
+    return InvalidFile(folder, folder.parent, error)
+
+
+def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile) -> None:
     _refuse_clashes(file, loaded.flows)
     flows = [location.flow(runnable) for runnable in file.runnables]
     claims = [claim for flow in flows for claim in claims_of_flow(flow)]
     if file.definitions is not None:
-        claims += claims_of_definitions(file.definitions, _alone(file.definitions, location))
+        alone = _alone(file.definitions, location, loaded.asset_keys())
+        claims += claims_of_definitions(file.definitions, alone)
     loaded.claims.take(claims, path)
     loaded.flows.extend(flows)
     if file.definitions is not None:
@@ -186,9 +203,27 @@ class _Loaded:
     def __init__(self, location: CodeLocation) -> None:
         own = Definitions(resources=dict(location.resources), executor=location.executor)
         self.claims = Claims(claims_of_location(own), "the code location itself")
+        self.files: dict[tuple[Path, Path], LoadedFile] = {}
         self.flows: list[FlowDefinitions] = []
         self.plain: list[Definitions] = []
         self.invalid: list[InvalidFile] = []
+
+    @contextmanager
+    def one_file(self, path: Path, folder: Path) -> Iterator[None]:
+        """What goes wrong inside makes this file invalid, and no other."""
+        try:
+            yield
+        except FlowhubError as error:
+            self.invalid.append(InvalidFile(path, folder, error))
+        except Exception as error:  # noqa: BLE001 - whatever Dagster says of one file, the others load
+            self.invalid.append(InvalidFile(path, folder, _refused(error, path)))
+
+    def asset_keys(self) -> set[AssetKey]:
+        """The keys of all files' assets: those of flows, and those that users wrote for Dagster."""
+        runnables = [runnable for file in self.files.values() for runnable in file.runnables]
+        of_flows = {asset_key(one.pipeline, task.name) for one in runnables for task in one.pipeline.tasks}
+        plain = [file.definitions for file in self.files.values() if file.definitions is not None]
+        return of_flows.union(*map(own_asset_keys, plain))
 
 
 def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
@@ -226,10 +261,15 @@ def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
     )
 
 
-def _alone(definitions: Definitions, location: CodeLocation) -> RepositoryDefinition:
-    """A repository of a user's own definitions alone, resolved; raises what Dagster says where they do not resolve."""
+def _alone(definitions: Definitions, location: CodeLocation, known: set[AssetKey]) -> RepositoryDefinition:
+    """A repository of a user's own definitions alone, resolved; raises what Dagster says where they do not resolve.
+
+    Assets of other files that they take stand in it as bare specs; ``known`` are the keys that there are.
+    """
+    elsewhere = (upstream_asset_keys(definitions) & known) - own_asset_keys(definitions)
     given = {key: resource for key, resource in location.resources.items() if key not in (definitions.resources or {})}
-    repository = Definitions.merge(definitions, Definitions(resources=given)).get_repository_def()
+    around = Definitions(assets=[AssetSpec(key) for key in sorted(elsewhere)], resources=given)
+    repository = Definitions.merge(definitions, around).get_repository_def()
     repository.load_all_definitions()
     return repository
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from dagster import (
     Failure,
@@ -111,4 +112,4 @@ def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
 
 def _link(url: str) -> MetadataValue[Any]:
     # Dagster shows a path with a button to copy it; a browser opens neither file:// nor s3:// from a page.
-    return MetadataValue.path(url.removeprefix("file://"))
+    return MetadataValue.path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url)

@@ -94,7 +94,7 @@ def test_each_kind_is_one_red_asset_and_the_rest_loads(
     assert told.startswith(f"{path}:{line}: " if line else f"{path}")
     assert what in told
     assert remedy in told
-    assert (node.description or "").startswith(f"{path.name} does not load. ")
+    assert (node.description or "").startswith(f"{path.name} does not load.\n\n")
     assert "Traceback" not in told
     assert graph.asset_check_keys == {AssetCheckKey(key, CHECK)}
     assert workflows.run("good", instance).success

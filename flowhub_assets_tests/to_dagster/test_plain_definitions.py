@@ -66,3 +66,24 @@ def test_two_definitions_objects_in_a_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text("from dagster import Definitions\n\na = Definitions()\nb = Definitions()\n")
     with pytest.raises(DefinitionError, match="2 Definitions objects"):
         plain_definitions(load_module(str(tmp_path / "two.py")))
+
+
+def test_an_asset_takes_another_files_asset_whichever_file_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("from dagster import asset\n\n\n@asset\ndef clean(raw):\n    return raw + 1\n")
+    (tmp_path / "b.py").write_text(ASSET.format(name="raw"))
+    repository = whole_repository(location(tmp_path))
+    assert set(repository.assets_defs_by_key) == {AssetKey("raw"), AssetKey("clean")}
+    result = repository.get_job("__ASSET_JOB").execute_in_process()
+    assert result.output_for_node("clean") == 2
+
+
+def test_an_asset_that_takes_what_nobody_makes_is_a_red_asset(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("from dagster import asset\n\n\n@asset\ndef clean(raw):\n    return raw\n")
+    assert set(whole_repository(location(tmp_path)).assets_defs_by_key) == {AssetKey(["_invalid", "a"])}
+
+
+def test_a_folder_that_is_not_there_is_a_red_asset(tmp_path: Path) -> None:
+    repository = whole_repository(location(tmp_path / "nowhere"))
+    (spec,) = (spec for asset in repository.assets_defs_by_key.values() for spec in asset.specs)
+    assert spec.key == AssetKey(["_invalid", "nowhere"])
+    assert "there is no such folder" in (spec.description or "")
