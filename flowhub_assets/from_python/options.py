@@ -7,7 +7,6 @@ from typing import Any, Optional
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.where import caller
-from flowhub_assets.ir import quantities
 from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
@@ -116,7 +115,9 @@ def quantity(word: str, value: object, example: str) -> Optional[str]:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise wrong(word, value, f"a quantity: {word}={example!r}")
-    return quantities.written(value)
+    from flowhub_assets.ir.quantities import written  # only tasks that name amounts pay for its grammar
+
+    return written(value)
 
 
 def first_of(new: str, old: str, values: Mapping[str, Optional[str]]) -> Optional[str]:
