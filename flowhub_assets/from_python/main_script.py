@@ -35,6 +35,23 @@ def start_script(path: str) -> None:
     raise SystemExit(0)
 
 
+def main_block_line(path: str) -> int:
+    """The line of the script's own ``if __name__ == "__main__":``, which is not run beside a flow; 0 without one."""
+    with open(path, "rb") as file:
+        code = file.read()
+    if b"__main__" not in code:
+        return 0
+    import ast
+
+    for node in ast.parse(code).body:
+        names = (
+            {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
+        )
+        if "__name__" in names:
+            return node.lineno
+    return 0
+
+
 def plain_errors(decorator: _Decorator) -> _Decorator:
     """Lets an error of ``decorator`` in a script end it with the message alone, without frames of ours."""
     import functools

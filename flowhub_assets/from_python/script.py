@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType, ModuleType
 from typing import NoReturn
 
@@ -16,6 +16,7 @@ from flowhub_assets.from_python import summary
 from flowhub_assets.from_python.exporting import export
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.from_python.loading import flows_in, load_module
+from flowhub_assets.from_python.main_script import main_block_line
 from flowhub_assets.from_python.progress import PlainLines, progress_for
 from flowhub_assets.from_python.script_input import (
     choose_task_inputs,
@@ -23,11 +24,12 @@ from flowhub_assets.from_python.script_input import (
     read_task_inputs,
     saved_flow_input,
 )
+from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.local import new_run_id, run_pipeline
 from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.profiles import choose_profile
-from flowhub_assets.runtime.run_log import RunLog, read_run_log
+from flowhub_assets.runtime.run_log import RunLog, kept_outputs, read_run_log
 from flowhub_assets.runtime.step import Runnable
 
 #: Exit codes, as shells know them: a run that failed; wrong arguments, input or workflow; a signal.
@@ -68,7 +70,15 @@ def _exit_code(path: str, argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         script_arguments.begin(path, argv)
-        code = main(argv, load_module(path))
+        module = load_module(path)
+        line = main_block_line(path)
+        if line:
+            print(
+                f"flowhub: {os.path.basename(path)}:{line}: what stands under if __name__ == '__main__' is not run;"
+                " @flow itself starts the flow",
+                file=sys.stderr,
+            )
+        code = main(argv, module)
         sys.stdout.flush()
         return code
     except script_arguments.ScriptEnds as end:
@@ -144,17 +154,11 @@ def _run_flow(
     pipeline = runnable.pipeline
     source = arguments.input or job_input
     flow_input = read_flow_input(source) if source else {}
-    finished = {}
+    finished: Mapping[str, Mapping[str, object]] = {}
     if arguments.resume:
-        finished = {name: value for name, value in log.outputs().items() if name in summary.task_names(pipeline)}
-        if not log.entries:
-            raise InputError(
-                "there is no run to go on with: the run log is not there or empty",
-                where=log.path,
-                effect="Nothing was run.",
-                remedy="Leave --resume out, or name the log with --run-log or --job.",
-            )
+        _require_own_log(pipeline, log)
         flow_input = flow_input if source else saved_flow_input(pipeline, log) or {}
+        finished = kept_outputs(pipeline, log, flow_input)
     else:
         log = RunLog(log.path)
     run_id = arguments.id or new_run_id()
@@ -177,6 +181,21 @@ def _run_flow(
     finally:
         progress.close()
     return _finish(runnable, arguments, outcome, log)
+
+
+def _require_own_log(pipeline: Pipeline, log: RunLog) -> None:
+    if not log.entries:
+        what = "there is no run to go on with: the run log is not there or empty"
+    elif not set(log.entries) & set(summary.task_names(pipeline)):
+        what = f"the run log is of another flow: none of its tasks ({listed(log.entries)}) is one of {pipeline.name!r}"
+    else:
+        return
+    raise InputError(
+        what,
+        where=log.path,
+        effect="Nothing was run.",
+        remedy="Leave --resume out, or name the log with --run-log or --job.",
+    )
 
 
 def _run_task(
@@ -203,7 +222,7 @@ def _run_task(
         inputs, source = read_task_inputs(arguments.input, task), arguments.input
     else:
         inputs, source = choose_task_inputs(task, pipeline, log, read_flow_input(job_input) if job_input else {})
-    print(f"flowhub: {pipeline.name}, task {task.name} on {source}", file=sys.stderr)
+    print(f"flowhub: {pipeline.name}, task {task.name} on {source}, profile {arguments.env}", file=sys.stderr)
     outcome = run_pipeline(
         runnable,
         profile=profile,

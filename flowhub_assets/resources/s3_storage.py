@@ -17,7 +17,15 @@ from flowhub_assets.resources.s3_transfer import S3Transfer
 from flowhub_assets.runtime.folder_storage import check_mode, files_below, local_file
 from flowhub_assets.runtime.part_file import full_disk_errors, part_file
 from flowhub_assets.runtime.storage import Keys, PathLike, Paths, Urls
-from flowhub_assets.runtime.storage_keys import check_prefix, checked_key, near, place_of_run, s3_key, s3_url
+from flowhub_assets.runtime.storage_keys import (
+    check_prefix,
+    checked_key,
+    folder_prefix,
+    near,
+    place_of_run,
+    s3_key,
+    s3_url,
+)
 from flowhub_assets.runtime.transfer_progress import transfer_progress
 
 #: How many small objects travel at once.
@@ -66,8 +74,9 @@ class S3Storage:
         self._download(key, target)
         return target
 
-    def upload_folder(self, folder: PathLike, prefix: str = "") -> Urls:
+    def upload_folder(self, folder: PathLike, prefix: str | None = None) -> Urls:
         """Stores every file below ``folder``, many at once; returns the URLs."""
+        prefix = folder_prefix(self._place, folder) if prefix is None else prefix
         files = files_below(folder, prefix, self.name)
         total = sum(os.path.getsize(path) for path, _ in files)
         with transfer_progress(f"upload {os.fspath(folder)}", total) as advance:

@@ -17,6 +17,7 @@ from flowhub_assets.runtime.storage_keys import (
     checked_key,
     file_path,
     file_url,
+    folder_prefix,
     near,
     place_of_run,
     scheme_of,
@@ -58,8 +59,9 @@ class FolderStorage:
             self._copy(source, target, f"download {os.path.basename(source)}")
         return target
 
-    def upload_folder(self, folder: PathLike, prefix: str = "") -> Urls:
+    def upload_folder(self, folder: PathLike, prefix: Optional[str] = None) -> Urls:
         """Copies every file below ``folder`` to ``prefix``; returns the URLs."""
+        prefix = folder_prefix(self._place, folder) if prefix is None else prefix
         return [self.upload(path, key) for path, key in files_below(folder, prefix, self.name)]
 
     def download_folder(self, prefix: str, folder: PathLike) -> Paths:

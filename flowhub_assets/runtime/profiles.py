@@ -22,9 +22,23 @@ def choose_profile(pipeline: Pipeline, name: str, overrides: Mapping[str, Any] |
     if name not in pipeline.profiles and (name != DEFAULT_PROFILE or pipeline.profiles):
         raise _unknown(pipeline, name)
     profile = laid_over(pipeline.profiles.get(name, {}), overrides or {})
-    if "BUCKET" not in profile:
+    if "BUCKET" not in profile and "WORKSPACE" not in profile:
+        _refuse_misspelt_place(pipeline, name, profile)
         profile.setdefault("WORKSPACE", BUILT_IN_WORKSPACE)
     return profile
+
+
+def _refuse_misspelt_place(pipeline: Pipeline, name: str, profile: Mapping[str, Any]) -> None:
+    """A profile that nearly names a place would keep its files in the built-in folder, unseen."""
+    for key in profile:
+        near = did_you_mean(key, ("BUCKET", "WORKSPACE"), likeness=0.8)
+        if near:
+            raise ProfileError(
+                f"profile {name!r} of flow {pipeline.name!r} has {key!r}, but neither BUCKET nor WORKSPACE",
+                where=pipeline.source,
+                effect=f"Its files would go to {BUILT_IN_WORKSPACE}.",
+                remedy=near,
+            )
 
 
 def laid_over(profile: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

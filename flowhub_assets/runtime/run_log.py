@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.ir.pipeline import Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.runtime.step import step_inputs
 
 
 class RunLog:
@@ -96,6 +97,22 @@ def read_run_log(path: str) -> RunLog:
 def saved_input(task: Task, inputs: Sequence[Mapping[str, Any]]) -> Any:
     """``inputs`` as the run log keeps them: the dict itself, or a list of them for several parameters."""
     return dict(inputs[0]) if task.merge and len(inputs) == 1 else [dict(one) for one in inputs]
+
+
+def kept_outputs(pipeline: Pipeline, log: RunLog, flow_input: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What a resumed run need not make again: the outputs of tasks that would take just what the log says they took.
+
+    So a changed input, or a changed output upstream, is not passed over.
+    """
+    kept: dict[str, Mapping[str, Any]] = {}
+    given = {**pipeline.params, **flow_input}
+    for task in pipeline.tasks:
+        entry = log.entries.get(task.name, {})
+        if "output" not in entry or any(name != FLOW_INPUT and name not in kept for name in task.needs):
+            continue
+        if entry.get("input") == saved_input(task, step_inputs(task, kept, given)):
+            kept[task.name] = entry["output"]
+    return kept
 
 
 def write_whole(path: str, data: bytes, what: str) -> None:

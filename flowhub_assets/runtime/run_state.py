@@ -52,7 +52,8 @@ class Run:
         """Calls the task's function in this process. Raises TaskFailed or ValueRefused."""
         env = step_env(self.pipeline, self.profile, self.run_id, task)
         with importable(os.path.dirname(self.pipeline.source.file)):
-            return run_step(task, self.runnable.bodies[task.name], inputs, env)
+            ends_run = task is self.pipeline.failure_task
+            return run_step(task, self.runnable.bodies[task.name], inputs, env, ends_run=ends_run)
 
     def tell(self, kind: str, task: str = "", **more: Any) -> None:
         """Hands an Event to whoever listens."""

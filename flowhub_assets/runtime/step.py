@@ -9,10 +9,13 @@ from typing import Any
 from flowhub_assets.errors import TaskFailed, ValueMissing
 from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.secret_values import mask_secrets
 from flowhub_assets.runtime.show import Shown, collect_shown
 from flowhub_assets.runtime.user_traceback import error_text, user_line, user_traceback
+
+_MOST_KEYS_TOLD = 20
 
 #: The plain function of a task: takes one dict per parameter, returns a dict.
 Body = Callable[..., Any]
@@ -61,8 +64,12 @@ def step_inputs(
     return [{key: item for one in given for key, item in one.items()}]
 
 
-def run_step(task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: Mapping[str, Any]) -> StepResult:
+def run_step(
+    task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: Mapping[str, Any], *, ends_run: bool = False
+) -> StepResult:
     """Calls the task's function on ``inputs``, each with a copy of ``env`` as its 'env'; env is not in the value.
+
+    What ``ends_run``, on_failure, may return nothing: no task takes its value.
 
     Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
     literals of env masked; ValueRefused if what it returned is not a dict or cannot be kept as JSON.
@@ -73,7 +80,9 @@ def run_step(task: Task, body: Body, inputs: Sequence[Mapping[str, Any]], env: M
             value = body(*args)
         # A run that is being stopped (KeyboardInterrupt, Dagster's interrupt) passes through.
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
-            raise _task_failed(task, error, env) from None
+            raise _task_failed(task, error, env, args) from None
+    if value is None and ends_run:
+        value = {}
     return StepResult(to_json_form(value, task.name, env=env, where=task.source), tuple(shown))
 
 
@@ -87,7 +96,9 @@ def failure_args(flow_input: Mapping[str, Any], failed_task: str, error: BaseExc
     return {**json_copy(flow_input), **told}
 
 
-def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> TaskFailed:
+def _task_failed(
+    task: Task, error: BaseException, env: Mapping[str, Any], args: Sequence[Mapping[str, Any]]
+) -> TaskFailed:
     kind = type(error).__name__
     text = mask_secrets(error_text(error), env)
     if isinstance(error, SystemExit):
@@ -95,7 +106,7 @@ def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> Ta
         effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
     else:
         what = f"task {task.name!r} failed: {kind}: {text}" if text else f"task {task.name!r} failed: {kind}"
-        effect, remedy = "", ""
+        effect, remedy = "", _missing_key(error, args)
     return TaskFailed(
         what,
         where=user_line(error) or task.source,
@@ -105,3 +116,13 @@ def _task_failed(task: Task, error: BaseException, env: Mapping[str, Any]) -> Ta
         error_type=kind,
         traceback=mask_secrets(user_traceback(error), env),
     )
+
+
+def _missing_key(error: BaseException, args: Sequence[Mapping[str, Any]]) -> str:
+    """What a KeyError for a name that args does not have may be glad to know."""
+    if not isinstance(error, KeyError) or len(error.args) != 1 or not isinstance(error.args[0], str):
+        return ""
+    key, known = error.args[0], list(dict.fromkeys(name for one in args for name in one))
+    if key in known or len(known) > _MOST_KEYS_TOLD:
+        return ""
+    return " ".join(part for part in (f"If args is meant: it has {listed(known)}.", did_you_mean(key, known)) if part)

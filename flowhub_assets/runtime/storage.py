@@ -35,8 +35,11 @@ class Storage(Protocol):
     def download(self, url: str, folder: PathLike) -> str:
         """Puts the object into ``folder`` (made if absent) under its own file name and returns the local path."""
 
-    def upload_folder(self, folder: PathLike, prefix: str = "") -> Urls:
-        """Stores every file below ``folder`` under ``prefix``; the URLs, in the order of their keys."""
+    def upload_folder(self, folder: PathLike, prefix: Union[str, None] = None) -> Urls:
+        """Stores every file below ``folder`` under ``prefix``; the URLs, in the order of their keys.
+
+        Without ``prefix`` they lie where ``upload`` would put a file of the folder's name.
+        """
 
     def download_folder(self, prefix: str, folder: PathLike) -> Paths:
         """Puts every object below ``prefix`` into ``folder``; the local paths, in the order of their keys."""
@@ -97,7 +100,7 @@ def get_storage(env: Mapping[str, Any]) -> Storage:
     raise ProfileError(
         "the profile names no storage",
         effect="Files and values have nowhere to go.",
-        remedy=_near_key(env) or "Give it WORKSPACE (a folder) or BUCKET (S3 or MinIO).",
+        remedy=_whole_args(env) or _near_key(env) or "Give it WORKSPACE (a folder) or BUCKET (S3 or MinIO).",
     )
 
 
@@ -108,6 +111,12 @@ def _named(env: Mapping[str, Any], key: str) -> bool:
     if isinstance(value, str) or (key == "WORKSPACE" and isinstance(value, os.PathLike)):
         return True
     raise ProfileError(f"{key} is {type(value).__name__}, not text", remedy=f"Write {key} as a string.")
+
+
+def _whole_args(env: Mapping[str, Any]) -> str:
+    return (
+        "This is args, not its profile: write get_storage(args['env'])." if isinstance(env.get("env"), Mapping) else ""
+    )
 
 
 def _near_key(env: Mapping[str, Any]) -> str:

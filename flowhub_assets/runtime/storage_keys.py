@@ -7,9 +7,10 @@ ways back are exact for spaces, ``%``, ``#``, ``?`` and Korean text alike.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 from urllib.parse import quote, unquote
 
 from flowhub_assets.errors import OutsideStorage, StorageError
@@ -129,6 +130,11 @@ def url_without_query(url: str) -> str:
     if scheme_of(url) in ("http", "https"):
         url = url.partition("?")[0]
     return re.sub(r"://[^/@]*@", "://", url)
+
+
+def folder_prefix(place: str, folder: Union[str, os.PathLike[str]]) -> str:
+    """Where a folder goes that is stored without a prefix: under its own name, in the run's ``place``."""
+    return place + os.path.basename(os.path.abspath(os.fspath(folder)))
 
 
 def near(key: str, keys: Iterable[str]) -> str:

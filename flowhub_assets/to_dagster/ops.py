@@ -101,7 +101,8 @@ def _run(
 
         def call() -> StepResult:
             with importable(os.path.dirname(runnable.pipeline.source.file)):
-                return run_step(task, runnable.bodies[task.name], inputs, env)
+                ends_run = task is runnable.pipeline.failure_task
+                return run_step(task, runnable.bodies[task.name], inputs, env, ends_run=ends_run)
 
         # Only a process of its own can be stopped in the middle of a call into C.
         return run_in_child(call, timeout=task.timeout, name=task.name) if task.timeout else call()

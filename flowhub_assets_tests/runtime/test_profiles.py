@@ -52,3 +52,11 @@ def test_the_pipelines_own_profile_is_not_changed() -> None:
     pipeline = flow(default={"A": 1})
     choose_profile(pipeline, "default")["A"] = 2
     assert pipeline.profiles["default"]["A"] == 1
+
+
+def test_a_misspelt_bucket_is_not_taken_for_the_built_in_folder() -> None:
+    with pytest.raises(ProfileError) as caught:
+        choose_profile(flow(airflow={"BUKET": "b"}), "airflow")
+    assert "'BUKET'" in str(caught.value)
+    assert "Did you mean 'BUCKET'?" in str(caught.value)
+    assert choose_profile(flow(default={"WORKERS": 2}), "default")["WORKSPACE"] == "./tmp"

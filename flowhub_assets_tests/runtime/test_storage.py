@@ -97,3 +97,16 @@ def test_the_folder_storage_needs_nothing_but_python(tmp_path: Path) -> None:
     )
     assert answer.stdout.splitlines() == ["['a/b'] b'1'", "[]"]
     assert os.listdir(tmp_path / "w") == ["a"]
+
+
+def test_args_in_place_of_the_profile_is_answered_with_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=r"get_storage\(args\['env'\]\)"):
+        get_storage({"n": 1, "env": {"WORKSPACE": str(tmp_path)}})
+
+
+def test_a_folder_without_a_prefix_lies_where_its_run_keeps_files(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "a.txt").write_text("a")
+    storage = get_storage({"WORKSPACE": str(tmp_path / "w"), "project": "p", "run_id": "r", "task": "t"})
+    storage.upload_folder(tmp_path / "made")
+    assert storage.list() == ["p/r/t/made/a.txt"]
