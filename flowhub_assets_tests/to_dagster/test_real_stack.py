@@ -238,7 +238,7 @@ def test_the_asset_graph_holds_the_users_flows_and_the_shipped_ones(stack: Stack
     assert second["groupName"] == "my_sums"
     assert [key["path"] for key in second["dependencyKeys"]] == [["my_sums", "first"]]
     assert ("_invalid", "broken") in nodes
-    assert nodes["_invalid", "broken"]["description"].startswith("broken.py does not load. ")
+    assert nodes["_invalid", "broken"]["description"].startswith("broken.py does not load.\n\n")
     assert any(
         node["groupName"] not in ("my_sums", "my_killed", "my_long", "INVALID_PIPELINES") for node in nodes.values()
     )
