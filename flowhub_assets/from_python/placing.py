@@ -16,7 +16,7 @@ _Part = TypeVar("_Part", Toleration, VolumeMount, Volume)
 
 _EXAMPLES = {
     Toleration: "[Toleration(key='nvidia.com/gpu', operator='Exists', effect='NoSchedule')]",
-    VolumeMount: "[VolumeMount(name='cache', mount_path='/root/.cache')]",
+    VolumeMount: "[VolumeMount(name='cache', mount_path='/var/cache/models')]",
     Volume: "[Volume(name='cache', persistent_volume_claim='my-pvc')]",
 }
 _QUANTITIES = {

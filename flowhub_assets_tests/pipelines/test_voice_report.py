@@ -44,6 +44,6 @@ def test_what_it_asks_of_a_cluster() -> None:
     assert (asked.image, asked.cpu, asked.memory, asked.gpu) == ("my-registry/analyze-speaker:v1", "2", "4Gi", "1")
     assert asked.tolerations == (Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),)
     assert asked.node_selector == {"karpenter.sh/nodepool": "gpu-nodepool"}
-    assert asked.volume_mounts == (VolumeMount("model-cache", "/root/.cache"), VolumeMount("scratch", "/scratch"))
+    assert asked.volume_mounts == (VolumeMount("model-cache", "/var/cache/models"), VolumeMount("scratch", "/scratch"))
     assert [volume.name for volume in runnable.pipeline.volumes] == ["model-cache", "scratch"]
     assert runnable.pipeline.task("record_talk").placement.gpu is None

@@ -153,7 +153,7 @@ def test_word_for_word() -> None:
         limit_memory="8Gi",
         tolerations=(Toleration("nvidia.com/gpu", "Exists", effect="NoExecute", toleration_seconds=0),),
         node_selector={"karpenter.sh/nodepool": "gpu"},
-        volume_mounts=(VolumeMount("cache", "/root/.cache", "models", True),),
+        volume_mounts=(VolumeMount("cache", "/var/cache/models", "models", True),),
     )
     config = kubernetes_config(
         placement,
@@ -161,7 +161,7 @@ def test_word_for_word() -> None:
         annotations={"team": "data"},
         service_account_name="my-sa",
     )
-    mount = {"name": "cache", "mountPath": "/root/.cache", "subPath": "models", "readOnly": True}
+    mount = {"name": "cache", "mountPath": "/var/cache/models", "subPath": "models", "readOnly": True}
     toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}
     assert config == {
         "container_config": {

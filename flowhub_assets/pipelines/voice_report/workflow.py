@@ -39,7 +39,7 @@ def record_talk(args):
     gpu="1",
     tolerations=[Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")],
     node_selector={"karpenter.sh/nodepool": "gpu-nodepool"},
-    volume_mounts=[VolumeMount(name="model-cache", mount_path="/root/.cache"), VolumeMount("scratch", "/scratch")],
+    volume_mounts=[VolumeMount(name="model-cache", mount_path="/var/cache/models"), VolumeMount("scratch", "/scratch")],
     pool="gpu",
     priority=10,
     retries=2,
