@@ -44,11 +44,10 @@ def main_block_line(path: str) -> int:
     import ast
 
     for node in ast.parse(code).body:
-        names = (
-            {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
-        )
-        if "__name__" in names:
-            return node.lineno
+        if isinstance(node, ast.If):
+            names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
+            if "__name__" in names:
+                return node.lineno
     return 0
 
 

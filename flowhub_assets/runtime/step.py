@@ -55,7 +55,7 @@ def step_inputs(
         raise ValueMissing(
             f"task {task.name!r} needs the output of {', '.join(map(repr, missing))}, which was not saved",
             where=task.source,
-            effect=f"{task.name} has no args.",
+            effect=f"Task {task.name!r} has no args.",
             remedy=f"Run {', '.join(missing)} first.",
         )
     given = [json_copy(flow_input if name == FLOW_INPUT else outputs[name]) for name in task.needs]

@@ -104,7 +104,7 @@ def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
         ValueMissing(
             f"the saved output of {task!r} (asset {asset}) is missing",
             where=error.where,
-            effect=f"{context.op_def.name} has no args and was not run.",
+            effect=f"Step {context.op_def.name} has no args and was not run.",
             remedy=f"Materialise {asset} first, in the same profile.",
         )
     )

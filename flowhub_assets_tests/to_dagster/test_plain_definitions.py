@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, in_process_executor
+from dagster import AssetKey, DagsterInstance, in_process_executor
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.finding import find_files
-from flowhub_assets.from_python.loading import load_module
+from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile, whole_repository
+from flowhub_assets_tests.workflows import Workflows
 
 ASSET = "from dagster import asset\n\n\n@asset\ndef {name}():\n    return 1\n"
 WHOLE = "import dagster as dg\n\n\n@dg.asset\ndef {name}():\n    return 1\n\n\ndefs = dg.Definitions(assets=[{name}])\n"
@@ -87,3 +90,39 @@ def test_a_folder_that_is_not_there_is_a_red_asset(tmp_path: Path) -> None:
     (spec,) = (spec for asset in repository.assets_defs_by_key.values() for spec in asset.specs)
     assert spec.key == AssetKey(["_invalid", "nowhere"])
     assert "there is no such folder" in (spec.description or "")
+
+
+def test_an_asset_takes_the_value_of_a_flows_task(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write(
+        "flow.py",
+        """
+        @task
+        def save(args):
+            return {"n": 5}
+
+        @flow(name="night-ly")
+        def main(args):
+            return save(args)
+        """,
+    )
+    (workflows.folder / "plain.py").write_text(
+        "from dagster import AssetIn, AssetKey, asset\n\n\n"
+        "@asset(ins={'saved': AssetIn(key=AssetKey(['night_ly', 'save']))})\n"
+        "def doubled(saved):\n    return saved['n'] * 2\n"
+    )
+
+    def load(path: Path) -> LoadedFile:
+        module = load_module(str(path))
+        return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
+
+    place = replace(workflows.location(load), find_files=partial(find_files, or_if=looks_like_definitions))
+    job = whole_repository(place).get_job("__ASSET_JOB")
+    alone = job.execute_in_process(asset_selection=[AssetKey("doubled")], instance=instance, raise_on_error=False)
+    (failed,) = (event for event in alone.all_events if event.is_step_failure)
+    told = failed.step_failure_data.user_failure_data
+    assert told is not None
+    assert "Step doubled has no args and was not run.\n  Materialise night_ly/save first" in (told.description or "")
+    both = [AssetKey("doubled"), AssetKey(["night_ly", "save"])]
+    assert job.execute_in_process(asset_selection=both, instance=instance).output_for_node("doubled") == 10
+    again = job.execute_in_process(asset_selection=[AssetKey("doubled")], instance=instance)
+    assert again.output_for_node("doubled") == 10
