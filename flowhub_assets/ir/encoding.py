@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.ir.pipeline import Pipeline, Retry, Source, Task
+from flowhub_assets.ir.pipeline import Asset, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Schedule
+from flowhub_assets.ir.triggers import Schedule, Trigger
 
 VERSION = 1
 
@@ -166,7 +166,23 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "volumes": [Volume],
         "schedule": Schedule,
         "failure_task": Task,
+        "finally_tasks": [Task],
+        "triggers": [Trigger],
     },
-    Task: {"needs": [str], "source": Source, "placement": Placement, "retry": Retry},
+    Task: {
+        "needs": [str],
+        "source": Source,
+        "placement": Placement,
+        "retry": Retry,
+        "node": Node,
+        "after": [Edge],
+        "ports": [str],
+        "loop": Loop,
+        "asset": Asset,
+    },
+    Retry: {"on": [str]},
+    Asset: {"key": [str]},
+    Loop: {"tasks": [Task]},
+    Trigger: {"schedule": Schedule},
     Placement: {"tolerations": [Toleration], "volume_mounts": [VolumeMount]},
 }

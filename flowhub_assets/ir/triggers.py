@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Optional
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,15 @@ class Schedule:
     cron: Optional[str] = None
     interval: Optional[float] = None
     timezone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """Something outside that starts the pipeline: ``type`` is manual, webhook, cron, interval or object-arrival.
+
+    ``schedule`` is set for cron and interval, ``config`` holds what the others are told (a webhook's path, say).
+    """
+
+    type: str
+    schedule: Optional[Schedule] = None
+    config: Mapping[str, Any] = field(default_factory=dict)

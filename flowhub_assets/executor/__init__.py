@@ -1,0 +1,1 @@
+"""Where a step runs: in the warm run worker, or where a step handler takes it."""

@@ -1,0 +1,1 @@
+"""YAML and JSON pipelines → ir.Pipeline, with the place of every value."""

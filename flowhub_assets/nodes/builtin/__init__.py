@@ -1,0 +1,1 @@
+"""The built-in node kinds, one file for each."""
