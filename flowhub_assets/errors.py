@@ -14,6 +14,7 @@
         ├── TaskFailed       the task's own code raised
         ├── TaskTimedOut     it ran longer than its timeout
         ├── TaskKilled       its process died: a signal, out of memory, os._exit
+        ├── TaskCancelled    the run was stopped while it ran
         ├── ValueRefused     what it returned cannot be kept as JSON
         └── ValueMissing     the output of a task upstream was never saved
 
@@ -105,8 +106,9 @@ class RunError(FlowhubError):
 class TaskFailed(RunError):
     """The task's own code raised.
 
-    ``error`` is the exception's text, ``error_type`` its class name and ``traceback`` what Python prints of
-    it, without the frames of flowhub_assets; those of the user's files and of libraries are there.
+    ``error`` is the exception's text, ``error_type`` its class name, ``error_types`` those of its bases too, and
+    ``traceback`` what Python prints of it, without the frames of flowhub_assets; those of the user's files and of
+    libraries are there. ``retry`` is False where the code itself said that another try would end alike.
     """
 
     def __init__(
@@ -119,10 +121,14 @@ class TaskFailed(RunError):
         error: str = "",
         error_type: str = "",
         traceback: str = "",
+        error_types: tuple[str, ...] = (),
+        retry: bool = True,
     ) -> None:
         super().__init__(what, where=where, effect=effect, remedy=remedy)
         self.error = error
         self.error_type = error_type
+        self.error_types = error_types
+        self.retry = retry
         self.traceback = traceback
 
 
@@ -138,6 +144,10 @@ class TaskKilled(RunError):
     ) -> None:
         super().__init__(what, where=where, effect=effect, remedy=remedy)
         self.signal = signal
+
+
+class TaskCancelled(RunError):
+    """The run was stopped while the task ran."""
 
 
 class ValueRefused(RunError):

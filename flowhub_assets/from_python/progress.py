@@ -68,4 +68,4 @@ def event_text(event: Event) -> str:
     if event.kind in (told.SUCCEEDED, told.FAILED):
         reason = f": {event.error.what}" if event.error else ""
         return f"{event.task} {event.kind} in {event.seconds:.1f} s{reason}"
-    return f"{event.task} {event.kind}"
+    return f"{event.task} {event.kind}: {event.line}" if event.line else f"{event.task} {event.kind}"

@@ -40,8 +40,8 @@ class Source:
 class Retry:
     """How often a failed task is tried again, and how many seconds lie between two tries.
 
-    ``backoff`` says how ``delay`` grows: constant, linear (1, 2, 3 times) or exponential (1, 2, 4 times). ``on``
-    names the classes of errors, or of their bases, that are worth another try; none named means all.
+    ``backoff`` says how ``delay`` grows: constant, linear (1, 2, 3 times) or exponential (1, 3, 7 times), as
+    in Dagster. ``on`` names the classes of errors, or of their bases, that are worth another try; none named means all.
     """
 
     times: int = 0

@@ -48,8 +48,9 @@ def run_pipeline(
     prints; without it that goes to this process's own output. ``run_log`` is kept up to date.
 
     Once a task has failed for good, what needs it is not run, all else is, as in Dagster and Airflow; then
-    on_failure is called once. A failed task is told in the Outcome, not raised. Raises ValueMissing, InputError,
-    ProfileError. KeyboardInterrupt, or whatever else interrupts, stops all processes first.
+    on_failure is called once. The finally tasks come last, however the run went. A failed task is told in the
+    Outcome, not raised. Raises ValueMissing, InputError, ProfileError. KeyboardInterrupt, or whatever else
+    interrupts, stops all processes first.
     """
     given = input_in_json_form({**runnable.pipeline.params, **(flow_input or {})})
     run = Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
@@ -57,6 +58,7 @@ def run_pipeline(
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
         _call_on_failure(run, workers_of_run)
+        _call_finally(run, workers_of_run)
     else:
         task = runnable.pipeline.task(only)
         workers_of_run.run_one(task, inputs if inputs is not None else run.inputs(task))
@@ -69,11 +71,21 @@ def _call_on_failure(run: Run, workers: Workers) -> None:
     if failed is None or failed.error is None:
         return
     for one in run.outcome(None).tasks.values():
-        if one.state == told.SKIPPED:
+        if one.state == told.SKIPPED and one.task not in run.ended:
             run.tell(told.SKIPPED, one.task)
     if task is not None:
         run.save()
         workers.run_one(task, [failure_args(run.flow_input, failed.task, failed.error)], tries=1)
+
+
+def _call_finally(run: Run, workers: Workers) -> None:
+    failed = run.first_failure
+    for task in run.pipeline.finally_tasks:
+        run.save()
+        given = run.flow_input
+        if failed is not None and failed.error is not None:
+            given = failure_args(given, failed.task, failed.error)
+        workers.run_one(task, [given])
 
 
 def _cores() -> int:

@@ -17,9 +17,10 @@ OUTPUT, WAITING = "output", "waiting"
 class Event:
     """One moment of a run.
 
-    ``kind`` is started, retrying, succeeded, failed, skipped (something upstream failed), kept (its output
-    of an earlier run stands), output or waiting. ``attempt`` counts from 1; ``seconds`` is the task's time so
-    far, or before the next attempt for retrying. ``line`` came from ``stream`` 1 (stdout) or 2 (stderr).
+    ``kind`` is started, retrying, succeeded, failed, skipped (not chosen, or something upstream failed), kept (its
+    output of an earlier run stands), output or waiting. ``attempt`` counts from 1; ``seconds`` is the task's time so
+    far, or before the next attempt for retrying. ``line`` came from ``stream`` 1 (stdout) or 2 (stderr); of a skipped
+    task it is the reason.
     """
 
     kind: str
@@ -33,7 +34,11 @@ class Event:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """How one task ended: ``state`` is succeeded, failed, skipped or kept; ``value`` is there for the good ends."""
+    """How one task ended: ``state`` is succeeded, failed, skipped or kept; ``value`` is there for the good ends.
+
+    ``reason`` says why a task was skipped; it is empty where something upstream failed. A task that failed and lets
+    the run go on has succeeded with an ``error``.
+    """
 
     task: str
     state: str
@@ -42,6 +47,7 @@ class TaskOutcome:
     value: Optional[dict[str, Any]] = None
     shown: tuple[Shown, ...] = ()
     error: Optional[RunError] = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Outcome:
 
     ``tasks`` has one entry for each task of the pipeline, in its order. ``value`` is the pipeline's own output,
     None if a task failed. ``failed_task`` and ``error`` are the first failure; ``failure`` tells how
-    on_failure itself went, if there is one and it was called.
+    on_failure itself went, if there is one and it was called, ``finals`` how the finally tasks went.
     """
 
     run_id: str
@@ -60,6 +66,7 @@ class Outcome:
     failed_task: str = ""
     error: Optional[RunError] = None
     failure: Optional[TaskOutcome] = None
+    finals: tuple[TaskOutcome, ...] = ()
 
     @property
     def ok(self) -> bool:

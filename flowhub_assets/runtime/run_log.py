@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.runtime.joining import skip_reason, waits_for
 from flowhub_assets.runtime.step import step_inputs
 
 
@@ -105,12 +106,15 @@ def kept_outputs(pipeline: Pipeline, log: RunLog, flow_input: Mapping[str, Any])
     So a changed input, or a changed output upstream, is not passed over.
     """
     kept: dict[str, Mapping[str, Any]] = {}
+    skipped: set[str] = set()
     given = {**pipeline.params, **flow_input}
     for task in pipeline.tasks:
         entry = log.entries.get(task.name, {})
-        if "output" not in entry or any(name != FLOW_INPUT and name not in kept for name in task.needs):
+        if not all(name in kept or name in skipped for name in waits_for(task)):
             continue
-        if entry.get("input") == saved_input(task, step_inputs(task, kept, given)):
+        if skip_reason(task, kept, skipped):
+            skipped.add(task.name)
+        elif "output" in entry and entry.get("input") == saved_input(task, step_inputs(task, kept, given, skipped)):
             kept[task.name] = entry["output"]
     return kept
 

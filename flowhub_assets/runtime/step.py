@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowhub_assets.errors import TaskFailed, ValueMissing
+from flowhub_assets.errors import RunError, TaskFailed, ValueMissing, ValueRefused
 from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -30,11 +30,19 @@ class Runnable:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """What a body returns instead of a value if the task is not to run; ``reason`` says why, in a few words."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class StepResult:
-    """What a step gave: its value, without env, and what it showed beside it."""
+    """What a step gave: its value, without env, and what it showed beside it; or ``skipped``, the reason."""
 
     value: dict[str, Any]
     shown: tuple[Shown, ...] = ()
+    skipped: str = ""
 
 
 def step_env(pipeline: Pipeline, profile: Mapping[str, Any], run_id: str, task: Task) -> dict[str, Any]:
@@ -43,14 +51,17 @@ def step_env(pipeline: Pipeline, profile: Mapping[str, Any], run_id: str, task: 
 
 
 def step_inputs(
-    task: Task, outputs: Mapping[str, Mapping[str, Any]], flow_input: Mapping[str, Any]
+    task: Task,
+    outputs: Mapping[str, Mapping[str, Any]],
+    flow_input: Mapping[str, Any],
+    skipped: Container[str] = (),
 ) -> list[dict[str, Any]]:
-    """The dicts that the task's function takes, one for each parameter, without env.
+    """The dicts that the task's function takes, one for each parameter, without env; {} for a task in ``skipped``.
 
     They are copies: what a task does to its args reaches no other task. Raises ValueMissing naming each
     task upstream that has no output.
     """
-    missing = [name for name in task.needs if name != FLOW_INPUT and name not in outputs]
+    missing = [name for name in task.needs if name not in outputs and name != FLOW_INPUT and name not in skipped]
     if missing:
         raise ValueMissing(
             f"task {task.name!r} needs the output of {', '.join(map(repr, missing))}, which was not saved",
@@ -58,7 +69,7 @@ def step_inputs(
             effect=f"Task {task.name!r} has no args.",
             remedy=f"Run {', '.join(missing)} first.",
         )
-    given = [json_copy(flow_input if name == FLOW_INPUT else outputs[name]) for name in task.needs]
+    given = [json_copy(flow_input if name == FLOW_INPUT else outputs.get(name, {})) for name in task.needs]
     if not task.merge:
         return given
     return [{key: item for one in given for key, item in one.items()}]
@@ -72,18 +83,44 @@ def run_step(
     What ``ends_run``, on_failure, may return nothing: no task takes its value.
 
     Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
-    literals of env masked; ValueRefused if what it returned is not a dict or cannot be kept as JSON.
+    literals of env masked; ValueRefused if what it returned is not a dict, cannot be kept as JSON, or names no port
+    where the task has ports. What a body raises as an error of a run passes through.
     """
     args = [{**one, "env": json_copy(env)} for one in inputs]
     with collect_shown() as shown:
         try:
             value = body(*args)
+        except RunError as error:
+            error.where = error.where or str(task.source)
+            raise
         # A run that is being stopped (KeyboardInterrupt, Dagster's interrupt) passes through.
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
             raise _task_failed(task, error, env, args) from None
+    if isinstance(value, Skip):
+        return StepResult({}, tuple(shown), skipped=value.reason)
     if value is None and ends_run:
         value = {}
-    return StepResult(to_json_form(value, task.name, env=env, where=task.source), tuple(shown))
+    form = to_json_form(value, task.name, env=env, where=task.source)
+    if task.ports:
+        _require_port(task, form)
+    return StepResult(form, tuple(shown))
+
+
+def error_value(error: BaseException) -> dict[str, Any]:
+    """The value of a task that failed and lets the run go on: ``{"error": {"message": ..., "type": ...}}``."""
+    told = failure_args({}, "", error)
+    return {"error": {"message": told["error"], "type": told["error_type"]}}
+
+
+def _require_port(task: Task, value: Mapping[str, Any]) -> None:
+    port = value.get("port")
+    if port not in task.ports:
+        raise ValueRefused(
+            f"task {task.name!r} chose the port {port!r}",
+            where=task.source,
+            effect="No task downstream knows whether it is to run.",
+            remedy=f"Choose one of its ports: {listed(task.ports)}.",
+        )
 
 
 def failure_args(flow_input: Mapping[str, Any], failed_task: str, error: BaseException) -> dict[str, Any]:
@@ -106,7 +143,7 @@ def _task_failed(
         effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
     else:
         what = f"task {task.name!r} failed: {kind}: {text}" if text else f"task {task.name!r} failed: {kind}"
-        effect, remedy = "", _missing_key(error, args)
+        effect, remedy = "", str(getattr(error, "remedy", "")) or _missing_key(error, args)
     return TaskFailed(
         what,
         where=user_line(error) or task.source,
@@ -115,6 +152,8 @@ def _task_failed(
         error=text,
         error_type=kind,
         traceback=mask_secrets(user_traceback(error), env),
+        error_types=tuple(one.__name__ for one in type(error).__mro__[:-1]),
+        retry=getattr(error, "retry", True) is not False,
     )
 
 

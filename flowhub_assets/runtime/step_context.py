@@ -37,7 +37,7 @@ class Cancellation:
 
     @contextlib.contextmanager
     def on_set(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Calls ``callback``, from another thread, if the step is to stop while the block runs; now if it was already."""
+        """Calls ``callback``, from another thread, if the step is to stop while the block runs, or is already."""
         with self._lock:
             now = self._event.is_set()
             if not now:

@@ -1,15 +1,16 @@
-"""Which task may start next: the bookkeeping of one local run, without any process."""
+"""Which task may be decided upon next: the bookkeeping of one local run, without any process."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
 
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.runtime.joining import waits_for
 
 
 class TaskQueue:
-    """Hands out tasks whose upstream tasks are done: the higher ``priority`` first, else in the pipeline's order."""
+    """Hands out tasks whose upstream tasks are settled: the higher ``priority`` first, else in the pipeline's order."""
 
     def __init__(self, pipeline: Pipeline, finished: Iterable[str]) -> None:
         done = set(finished)
@@ -21,7 +22,7 @@ class TaskQueue:
         for task in pipeline.tasks:
             if task.name in done:
                 continue
-            self._missing[task.name] = {name for name in task.needs if name != FLOW_INPUT and name not in done}
+            self._missing[task.name] = set(waits_for(task)) & self._order.keys() - done
             for name in self._missing[task.name]:
                 self._downstream.setdefault(name, []).append(task)
             if not self._missing[task.name]:
@@ -35,7 +36,7 @@ class TaskQueue:
         return self._tasks[heapq.heappop(self._ready)[1]]
 
     def done(self, name: str) -> None:
-        """The task has succeeded: those that waited only for it may start."""
+        """The task has succeeded or was skipped: those that waited only for it may start."""
         for task in self._downstream.get(name, ()):
             self._missing[task.name].discard(name)
             if not self._missing[task.name]:
