@@ -1,0 +1,166 @@
+"""Runs one node: values checked, ``execute`` called with a timeout and cancellation, its Output checked.
+
+It needs neither a pipeline nor Dagster, so that a node is tested as any function is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from flowhub_assets.nodes.execution import execution_of
+from flowhub_assets.nodes.own_process import call_in_own_process, stopped, timed_out
+from flowhub_assets.nodes.sdk import Node, NodeContext, NodeOutput
+from flowhub_assets.nodes.validation import OutputRefused, checked, problems_of, split_values, told
+
+Value = TypeVar("Value")
+
+
+def run_node(
+    kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext | None = None
+) -> dict[str, Any]:
+    """The node's Output as JSON, by its fields' Python names.
+
+    ``config`` and ``inputs`` are as in a pipeline file, templates already rendered. Raises InputRefused or
+    OutputRefused if they or the Output do not fit the kind, TaskTimedOut after ``context.timeout`` seconds,
+    TaskCancelled if the run is stopped meanwhile, and whatever ``execute`` raises.
+    """
+    output = _output(kind, config, inputs, context or NodeContext())
+    try:
+        return output.model_dump(mode="json")
+    except PydanticSerializationError as error:
+        raise OutputRefused(
+            f"the Output of {kind.name} cannot be written as JSON: {error}",
+            remedy="return text, numbers, true or false, lists and dicts of these; put files into the storage.",
+            retry=False,
+        ) from None
+
+
+def run(
+    node: type[Node], /, *, config: Mapping[str, Any] | None = None, context: NodeContext | None = None, **inputs: Any
+) -> Any:
+    """The Output of one node, run here and now: ``run(Repeat, data="ha", count=2).result``.
+
+    It checks and runs as a pipeline does. ``context=NodeContext(profile={...})`` gives it a profile.
+    """
+    # What it returned is read anew from its JSON, which is what the nodes after it would get.
+    return node.Output.model_validate(run_node(node, config or {}, inputs, context))
+
+
+def _output(kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext) -> NodeOutput:
+    for_config, for_input = split_values(kind, config, inputs)
+    settings = None if kind.Config is None else checked(kind.Config, for_config, "config")
+    data = checked(kind.Input, for_input, "inputs")
+    execution = execution_of(kind)
+
+    def start(own: NodeContext) -> Any:
+        node = kind(settings)
+        return node.execute(data, **({execution.context: own} if execution.context else {}))
+
+    def whole(own: NodeContext) -> NodeOutput:
+        value = asyncio.run(start(own)) if execution.is_async else start(own)
+        return _checked_output(kind, config, value)
+
+    if context.cancelled():
+        raise stopped(context)
+    if kind.own_process or (context.timeout is not None and not execution.is_async):
+        # What crosses the process border is checked on the far side, where the class certainly is the same.
+        given: NodeOutput = call_in_own_process(whole, context)
+        return given
+    if execution.is_async:
+        return _checked_output(kind, config, _outside_of_loops(lambda: _run_async(start, context)))
+    return _checked_output(kind, config, start(context))
+
+
+def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], context: NodeContext) -> Value:
+    """Runs the coroutine in an event loop of its own, in this thread."""
+    asked_to_stop = False
+
+    async def bounded() -> Value:
+        nonlocal asked_to_stop
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def stop() -> None:
+            nonlocal asked_to_stop
+            asked_to_stop = True
+            with contextlib.suppress(RuntimeError):  # the loop may end at this very moment
+                loop.call_soon_threadsafe(task.cancel)
+
+        with context.cancellation.on_set(stop):
+            limit = asyncio.timeout(context.timeout)
+            try:
+                async with limit:
+                    return await start(context)
+            except TimeoutError:
+                if limit.expired():
+                    raise timed_out(context) from None
+                raise
+
+    try:
+        return asyncio.run(bounded())
+    except asyncio.CancelledError:
+        if asked_to_stop:
+            raise stopped(context) from None
+        raise
+
+
+def _outside_of_loops(call: Callable[[], Value]) -> Value:
+    """Calls it here, or in another thread where this one already runs an event loop (a notebook, an async test)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    result: list[Value] = []
+    failure: list[BaseException] = []
+    surroundings = contextvars.copy_context()
+
+    def target() -> None:
+        try:
+            result.append(surroundings.run(call))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            failure.append(error)
+
+    thread = threading.Thread(target=target, name="flowhub-node")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return result[0]
+
+
+def _checked_output(kind: type[Node], config: Mapping[str, Any], value: Any) -> NodeOutput:
+    output = _as_output(kind, value)
+    ports = kind.ports_of(config)
+    port = getattr(output, "port", None)
+    if ports and port not in ports:
+        raise OutputRefused(
+            f"{kind.name} chose the port {port!r}, which it does not have",
+            remedy=f"Its ports are {', '.join(ports)}.",
+            retry=False,
+        )
+    return output
+
+
+def _as_output(kind: type[Node], value: Any) -> NodeOutput:
+    given: Any = value.model_dump() if isinstance(value, kind.Output) else value
+    if not isinstance(given, Mapping):
+        returned = "nothing" if value is None else f"a {type(value).__name__}"
+        raise OutputRefused(
+            f"execute of {kind.name} returned {returned}, not an Output",
+            remedy="End it with return self.Output(...).",
+            retry=False,
+        )
+    try:
+        # An instance is validated too: pydantic lets attributes be set to anything after it was made.
+        return kind.Output.model_validate(given)
+    except ValidationError as error:
+        what, remedy = told(problems_of(kind.Output, error, given), "output")
+        raise OutputRefused(f"{kind.name} gave a wrong Output: {what}", remedy=remedy, retry=False) from None
