@@ -1,7 +1,7 @@
 """What must hold for every pipeline, whoever wrote it: an ordered list of small functions.
 
 Each check takes a pipeline and yields a Problem per mistake. The order is that of the message: the
-graph first, then where its tasks run, then what its writer said about the whole.
+graph first, then each task, where it runs, what its writer said about the whole, its params, and its triggers.
 """
 
 from __future__ import annotations
@@ -10,14 +10,28 @@ from collections.abc import Iterator
 from typing import Callable
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.ir import graph_checks, placement_checks, setting_checks
+from flowhub_assets.ir import (
+    graph_checks,
+    param_checks,
+    placement_checks,
+    setting_checks,
+    task_checks,
+    trigger_checks,
+)
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Volume
 from flowhub_assets.ir.problem import Problem
 
 Check = Callable[[Pipeline], Iterator[Problem]]
 
-CHECKS: tuple[Check, ...] = (*graph_checks.CHECKS, *placement_checks.CHECKS, *setting_checks.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *graph_checks.CHECKS,
+    *task_checks.CHECKS,
+    *placement_checks.CHECKS,
+    *setting_checks.CHECKS,
+    *param_checks.CHECKS,
+    *trigger_checks.CHECKS,
+)
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:

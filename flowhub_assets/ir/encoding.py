@@ -39,7 +39,7 @@ def from_dict(document: Mapping[str, Any], folder: str = "") -> Pipeline:
             effect=f"this flowhub_assets reads version {VERSION}",
             remedy="export the pipeline again with this version",
         )
-    _refuse_unknown("document", document, ("version", "pipeline"))
+    _refuse_unknown("a document", document, ("version", "pipeline"))
     decoded: Pipeline = _decode(Pipeline, document.get("pipeline"), folder)
     return decoded
 
@@ -72,23 +72,23 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def _decode(kind: type[Any], document: Any, folder: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if not isinstance(document, Mapping):
-        raise InputError(f"a {kind.__name__} must be an object, not {_shown(document)}")
-    _refuse_unknown(kind.__name__, document, fields)
+        raise InputError(f"{_a(kind)} must be an object, not {_shown(document)}")
+    _refuse_unknown(_a(kind), document, fields)
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in document:
-            raise InputError(f"a {kind.__name__} has no {name!r}", remedy="it cannot do without")
+            raise InputError(f"{_a(kind)} has no {name!r}", remedy="it cannot do without")
     return kind(**{name: _field(kind, fields[name], value, folder) for name, value in document.items()})
 
 
 def _refuse_unknown(kind: str, document: Mapping[str, Any], fields: Iterable[str]) -> None:
     for name in document:
         if name not in fields:
-            raise InputError(f"a {kind} has no field {name!r}", remedy=f"it has: {', '.join(fields)}")
+            raise InputError(f"{kind} has no field {name!r}", remedy=f"it has: {', '.join(fields)}")
 
 
 def _field(kind: type[Any], field: dataclasses.Field[Any], value: Any, folder: str) -> Any:
-    part, place = _PARTS.get(kind, {}).get(field.name), f"{field.name!r} of a {kind.__name__}"
+    part, place = _PARTS.get(kind, {}).get(field.name), f"{field.name!r} of {_a(kind)}"
     if isinstance(part, list):
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{place} must be a list, not {_shown(value)}")
@@ -102,6 +102,10 @@ def _field(kind: type[Any], field: dataclasses.Field[Any], value: Any, folder: s
         found = _kind(value) if kinds == (Mapping,) else _shown(value)
         raise InputError(f"{place} must be {told}, not {found}")
     return value
+
+
+def _a(kind: type[Any]) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
 
 
 def _item(part: type[Any], place: str, value: Any, folder: str) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flowhub_assets.ir import kubernetes_names, quantities
-from flowhub_assets.ir.graph_checks import all_tasks
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.placement import Toleration, Volume, VolumeMount
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.ir.task_tree import all_tasks, told
 
 _REFUSED = "Kubernetes would refuse the pod"
 _QUANTITIES = (
@@ -31,7 +31,7 @@ def quantities_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
             text = getattr(task.placement, word)
             wrong = fault(text) if text is not None else None
             if wrong:
-                yield Problem(f"{word} {text!r} of task {task.name!r} {wrong[0]}", task.source, _REFUSED, wrong[1])
+                yield Problem(f"{word} {text!r} of {told(task)} {wrong[0]}", task.source, _REFUSED, wrong[1])
 
 
 def limits_reach_requests(pipeline: Pipeline) -> Iterator[Problem]:
@@ -46,14 +46,14 @@ def limits_reach_requests(pipeline: Pipeline) -> Iterator[Problem]:
             except ValueError:
                 continue  # quantities_are_legal says so
             if below:
-                what = f"limit_{word} {limit!r} of task {task.name!r} is below its {word} {request!r}"
+                what = f"limit_{word} {limit!r} of {told(task)} is below its {word} {request!r}"
                 yield Problem(what, task.source, _REFUSED, f"write limit_{word}={request!r} or more, or leave it out")
 
 
 def images_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
     """An image is a name that a registry can have."""
     named = [
-        (task.placement.image, f"image {task.placement.image!r} of task {task.name!r}", task.source)
+        (task.placement.image, f"image {task.placement.image!r} of {told(task)}", task.source)
         for task in all_tasks(pipeline)
     ]
     sidecar = pipeline.airflow_sidecar_image
@@ -67,7 +67,7 @@ def tolerations_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
     for task in all_tasks(pipeline):
         for toleration in task.placement.tolerations:
             for what, remedy in _toleration_faults(toleration):
-                yield Problem(f"a toleration of task {task.name!r} {what}", task.source, _REFUSED, remedy)
+                yield Problem(f"a toleration of {told(task)} {what}", task.source, _REFUSED, remedy)
 
 
 def _toleration_faults(toleration: Toleration) -> Iterator[tuple[str, str]]:
@@ -95,7 +95,7 @@ def node_selectors_are_labels(pipeline: Pipeline) -> Iterator[Problem]:
     for task in all_tasks(pipeline):
         selector: Mapping[str, object] = task.placement.node_selector
         for key, value in selector.items():
-            what = f"node_selector of task {task.name!r} has"
+            what = f"node_selector of {told(task)} has"
             if legal := kubernetes_names.qualified_name(key):
                 yield Problem(f"{what} the key {key!r}", task.source, _REFUSED, f"write {legal}")
             if not isinstance(value, str):
@@ -145,7 +145,7 @@ def mounts_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
     volumes = [volume.name for volume in pipeline.volumes]
     for task in all_tasks(pipeline):
         for what, remedy in _mount_faults(task, volumes):
-            yield Problem(f"task {task.name!r} mounts {what}", task.source, _REFUSED, remedy)
+            yield Problem(f"{told(task)} mounts {what}", task.source, _REFUSED, remedy)
 
 
 def _mount_faults(task: Task, volumes: list[str]) -> Iterator[tuple[str, str]]:

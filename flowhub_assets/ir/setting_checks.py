@@ -1,4 +1,4 @@
-"""Checks of what a pipeline's writer said about it: profiles, params, owners, schedule, retries."""
+"""Checks of what a pipeline's writer said about the whole of it: profiles, params, variables, owners, its queue."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowhub_assets.ir import cron, kubernetes_names
-from flowhub_assets.ir.graph_checks import all_tasks
+from flowhub_assets.ir import kubernetes_names
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN, Pipeline, Source
 from flowhub_assets.ir.problem import Problem
-from flowhub_assets.ir.spelling import did_you_mean
+from flowhub_assets.ir.task_tree import all_tasks, told
 
 # Dagster's own pattern for an owner's address.
 _EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b")
-_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+_QUEUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+
+#: The limit of a pipeline's runs is one of as many run tags.
+MOST_CONCURRENT_RUNS = 10
+
 _LONGEST_TAG = 100  # Airflow's column for a DAG's tag
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -54,7 +57,16 @@ def profiles_are_json(pipeline: Pipeline) -> Iterator[Problem]:
 def task_env_is_json(pipeline: Pipeline) -> Iterator[Problem]:
     """So does what a task lays over the profile."""
     for task in all_tasks(pipeline):
-        yield from _values(f"env of task {task.name!r}", task.env, task.source)
+        yield from _values(f"env of {told(task)}", task.env, task.source)
+
+
+def nodes_are_json(pipeline: Pipeline) -> Iterator[Problem]:
+    """So do a node's config and inputs, and the variables."""
+    yield from _values("variables", pipeline.variables, pipeline.source, reserved=())
+    for task in all_tasks(pipeline):
+        if task.node is not None:
+            yield from _values(f"config of {told(task)}", task.node.config, task.source, reserved=())
+            yield from _values(f"inputs of {told(task)}", task.node.inputs, task.source, reserved=())
 
 
 def params_are_json(pipeline: Pipeline) -> Iterator[Problem]:
@@ -113,53 +125,15 @@ def owners_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem(f"owner {owner!r} is neither an e-mail address nor a team", pipeline.source, remedy=remedy)
 
 
-def retries_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
-    """Retries, their delay, the timeout and the pool of each task make sense."""
-    for task in all_tasks(pipeline):
-        of_task = f"of task {task.name!r}"
-        if task.retry.times < 0:
-            remedy = "write how often to try again: 0 for never, 3 for three times"
-            yield Problem(f"retries={task.retry.times} {of_task} is negative", task.source, remedy=remedy)
-        if not 0 <= task.retry.delay < math.inf:
-            remedy = "write seconds, 30, or timedelta(seconds=30)"
-            yield Problem(f"retry_delay={task.retry.delay:g} {of_task} is no delay", task.source, remedy=remedy)
-        if task.timeout is not None and not 0 < task.timeout < math.inf:
-            remedy = "write the seconds that the task may take, 600 or timedelta(minutes=10); leave it out for no limit"
-            yield Problem(f"timeout={task.timeout:g} {of_task} is no time", task.source, remedy=remedy)
-        if task.pool is not None and not re.fullmatch(r"\S+", task.pool):
-            remedy = "write a word: pool='gpu'"
-            yield Problem(f"pool {task.pool!r} {of_task} is empty or holds a blank", task.source, remedy=remedy)
-
-
-def schedule_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
-    """A schedule is a cron expression or an interval, in a timezone that exists."""
-    schedule = pipeline.schedule
-    if schedule is None:
-        return
-    if (schedule.cron is None) == (schedule.interval is None):
-        remedy = "give a cron expression or an interval"
-        yield Problem("a schedule has either a cron expression or an interval", pipeline.source, remedy=remedy)
-    if schedule.cron is not None and (fault := cron.fault(schedule.cron)):
-        yield Problem(f"schedule {schedule.cron!r} {fault[0]}", pipeline.source, "it would never start", fault[1])
-    if schedule.interval is not None and not 0 < schedule.interval < math.inf:
-        remedy = "write how long lies between two runs: timedelta(hours=1)"
-        yield Problem(f"a schedule of every {schedule.interval:g} seconds", pipeline.source, remedy=remedy)
-    yield from _zone_faults(schedule.timezone, pipeline.source)
-
-
-def _zone_faults(name: str, where: Source) -> Iterator[Problem]:
-    if name == "UTC":
-        return
-    import zoneinfo  # only schedules outside UTC pay for it
-
-    known = zoneinfo.available_timezones()
-    # Slim images ship no zone database: there only the shape of the name can be judged.
-    if name in known or (not known and _ZONE.fullmatch(name)):
-        return
-    by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(known) if "/" in zone}
-    city = by_city.get(name.lower().replace(" ", "_"))
-    hint = f"did you mean {city!r}?" if city else did_you_mean(name, known)
-    yield Problem(f"timezone {name!r} is not known", where, remedy=hint or "write an IANA name: 'Asia/Seoul'")
+def queue_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """How many runs go on at a time, and in which queue the others wait, is what Dagster's run tags can say."""
+    if pipeline.concurrency is not None and not 1 <= pipeline.concurrency <= MOST_CONCURRENT_RUNS:
+        remedy = f"write how many runs may go on at a time, from 1 to {MOST_CONCURRENT_RUNS}; leave it out for no limit"
+        what = f"concurrency={pipeline.concurrency} is not from 1 to {MOST_CONCURRENT_RUNS}"
+        yield Problem(what, pipeline.source, "no run queue could keep to it", remedy)
+    if pipeline.queue is not None and not _QUEUE.fullmatch(pipeline.queue):
+        remedy = "write a word of at most 63 letters, digits, '_', '-' and '.': nightly"
+        yield Problem(f"queue {pipeline.queue!r} is not a word", pipeline.source, "it is a tag of each run", remedy)
 
 
 def repository_is_safe(pipeline: Pipeline) -> Iterator[Problem]:
@@ -180,10 +154,10 @@ CHECKS = (
     kubernetes_names_are_legal,
     profiles_are_json,
     task_env_is_json,
+    nodes_are_json,
     params_are_json,
     tags_are_legal,
     owners_are_legal,
-    retries_are_legal,
-    schedule_is_legal,
+    queue_is_legal,
     repository_is_safe,
 )

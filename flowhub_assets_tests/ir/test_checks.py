@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,25 +12,16 @@ from hypothesis import strategies as st
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir import graph_checks, kubernetes_names
 from flowhub_assets.ir.checks import CHECKS, problems, require
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.triggers import Schedule
-
-
-def _task(name: str, *needs: str, line: int = 1, **more: Any) -> Task:
-    return Task(name, needs or (FLOW_INPUT,), Source("flow.yaml", line), name, **more)
-
-
-def _pipeline(*tasks: Task, **more: Any) -> Pipeline:
-    return Pipeline("flow", tasks, Source("flow.yaml", 1), **more)
-
-
-def _messages(pipeline: Pipeline) -> list[str]:
-    return [f"{problem.where}: {problem.what}" for problem in problems(pipeline)]
+from flowhub_assets_tests.ir.pipelines_as_data import messages, pipeline_of, task_of
 
 
 def test_a_good_pipeline_has_no_problem() -> None:
-    good = _pipeline(_task("a"), _task("b", "a"), _task("음성", "a", "b", FLOW_INPUT), result=("음성", FLOW_INPUT))
+    good = pipeline_of(
+        task_of("a"), task_of("b", "a"), task_of("음성", "a", "b", FLOW_INPUT), result=("음성", FLOW_INPUT)
+    )
     assert problems(good) == []
     require(good)
 
@@ -39,26 +29,26 @@ def test_a_good_pipeline_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ([_task("a", "b", line=3), _task("b", "a")], "flow.yaml:3: tasks need each other in a circle: a -> b -> a"),
-        ([_task("a", "a", line=3)], "flow.yaml:3: tasks need each other in a circle: a -> a"),
+        ([task_of("a", "b", line=3), task_of("b", "a")], "flow.yaml:3: tasks need each other in a circle: a -> b -> a"),
+        ([task_of("a", "a", line=3)], "flow.yaml:3: tasks need each other in a circle: a -> a"),
         (
-            [_task("x"), _task("c", "b", "x"), _task("a", "c", line=7), _task("b", "a")],
+            [task_of("x"), task_of("c", "b", "x"), task_of("a", "c", line=7), task_of("b", "a")],
             "in a circle: c -> a -> b -> c",
         ),
-        ([_task("a"), _task("b", "aa", line=4)], "flow.yaml:4: task 'b' needs 'aa', which is not a task"),
-        ([_task("b", "a", line=2), _task("a")], "flow.yaml:2: task 'b' stands before 'a', which it needs"),
-        ([_task("a"), _task("a", line=5)], "flow.yaml:5: two tasks are named 'a'"),
-        ([_task("a b")], "'a b' cannot be the name of a task"),
-        ([_task("../a")], "'../a' cannot be the name of a task"),
-        ([_task("")], "the name of a task is empty"),
+        ([task_of("a"), task_of("b", "aa", line=4)], "flow.yaml:4: task 'b' needs 'aa', which is not a task"),
+        ([task_of("b", "a", line=2), task_of("a")], "flow.yaml:2: task 'b' stands before 'a', which it needs"),
+        ([task_of("a"), task_of("a", line=5)], "flow.yaml:5: two tasks are named 'a'"),
+        ([task_of("a b")], "'a b' cannot be the name of a task"),
+        ([task_of("../a")], "'../a' cannot be the name of a task"),
+        ([task_of("")], "the name of a task is empty"),
     ],
 )
 def test_graphs(tasks: list[Task], message: str) -> None:
-    assert any(message in found for found in _messages(_pipeline(*tasks)))
+    assert any(message in found for found in messages(pipeline_of(*tasks)))
 
 
 def test_a_circle_is_told_once_and_nothing_follows_from_it() -> None:
-    assert len(_messages(_pipeline(_task("a", "c"), _task("b", "a"), _task("c", "b")))) == 1
+    assert len(messages(pipeline_of(task_of("a", "c"), task_of("b", "a"), task_of("c", "b")))) == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=14))
@@ -76,15 +66,15 @@ def test_circles_are_found_where_they_are(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_deep_graphs_need_no_deep_stack() -> None:
-    chain = [_task("t0"), *(_task(f"t{n}", f"t{n - 1}") for n in range(1, 5000))]
-    assert problems(_pipeline(*chain)) == []
+    chain = [task_of("t0"), *(task_of(f"t{n}", f"t{n - 1}") for n in range(1, 5000))]
+    assert problems(pipeline_of(*chain)) == []
 
 
 def test_results_and_failure_tasks() -> None:
-    pipeline = _pipeline(_task("a"), result=("b",), failure_task=_task("handler", "a"))
-    messages = _messages(pipeline)
-    assert "flow.yaml:1: the result names 'b', which is not a task" in messages
-    assert "flow.yaml:1: the failure task 'handler' needs a" in messages
+    pipeline = pipeline_of(task_of("a"), result=("b",), failure_task=task_of("handler", "a"))
+    told = messages(pipeline)
+    assert "flow.yaml:1: the result names 'b', which is not a task" in told
+    assert "flow.yaml:1: the failure task 'handler' needs a" in told
 
 
 @pytest.mark.parametrize(
@@ -101,13 +91,13 @@ def test_results_and_failure_tasks() -> None:
 )
 def test_mounts(mounts: list[VolumeMount], message: str) -> None:
     volumes = (Volume("data", secret="s"), Volume("more", host_path="/x"))
-    task = _task("a", placement=Placement(volume_mounts=tuple(mounts)))
-    assert [message in found for found in _messages(_pipeline(task, volumes=volumes))] == [True]
+    task = task_of("a", placement=Placement(volume_mounts=tuple(mounts)))
+    assert [message in found for found in messages(pipeline_of(task, volumes=volumes))] == [True]
 
 
 def test_the_failure_task_is_checked_as_well() -> None:
-    handler = _task("handler", placement=Placement(cpu="2x"))
-    (message,) = _messages(_pipeline(_task("a"), failure_task=handler))
+    handler = task_of("handler", placement=Placement(cpu="2x"))
+    (message,) = messages(pipeline_of(task_of("a"), failure_task=handler))
     assert "cpu '2x' of task 'handler'" in message
 
 
@@ -121,7 +111,7 @@ def test_the_failure_task_is_checked_as_well() -> None:
     ],
 )
 def test_good_tolerations(toleration: Toleration) -> None:
-    assert problems(_pipeline(_task("a", placement=Placement(tolerations=(toleration,))))) == []
+    assert problems(pipeline_of(task_of("a", placement=Placement(tolerations=(toleration,))))) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +126,7 @@ def test_good_tolerations(toleration: Toleration) -> None:
     ],
 )
 def test_schedules(schedule: Schedule, message: str) -> None:
-    assert [message in found for found in _messages(_pipeline(_task("a"), schedule=schedule))] == [True]
+    assert [message in found for found in messages(pipeline_of(task_of("a"), schedule=schedule))] == [True]
 
 
 def test_without_a_zone_database_the_shape_of_a_zone_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,14 +135,14 @@ def test_without_a_zone_database_the_shape_of_a_zone_counts(monkeypatch: pytest.
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     for zone, legal in (("Asia/Seoul", True), ("America/Argentina/Buenos_Aires", True), ("../x", False)):
         schedule = Schedule(cron="@daily", timezone=zone)
-        assert (problems(_pipeline(_task("a"), schedule=schedule)) == []) is legal
+        assert (problems(pipeline_of(task_of("a"), schedule=schedule)) == []) is legal
 
 
 def test_owners_agree_with_dagster() -> None:
     from dagster._core.definitions.utils import is_valid_owner
 
     owners = ("me@example.com", "team:ml", "team:", "me", "me@example", "a b@example.com", "Team:ml", "team:음성")
-    told = _messages(_pipeline(_task("a"), owners=owners))
+    told = messages(pipeline_of(task_of("a"), owners=owners))
     refused = [owner for owner in owners if any(f"owner {owner!r}" in message for message in told)]
     assert refused == [owner for owner in owners if not is_valid_owner(owner)]
 
@@ -169,7 +159,7 @@ def test_owners_agree_with_dagster() -> None:
     ],
 )
 def test_repositories(repo: str, safe: bool) -> None:
-    told = _messages(_pipeline(_task("a"), repo=repo))
+    told = messages(pipeline_of(task_of("a"), repo=repo))
     assert (told == []) is safe
     assert not any("pw" in message or "token" in message for message in told)
 
@@ -185,7 +175,7 @@ def test_bad_images(image: str) -> None:
 
 
 def test_all_problems_come_in_the_order_of_the_checks() -> None:
-    bad = _pipeline(_task("a", "x", placement=Placement(cpu="2x")), namespace="A_B")
+    bad = pipeline_of(task_of("a", "x", placement=Placement(cpu="2x")), namespace="A_B")
     found = [
         next(index for index, check in enumerate(CHECKS) if problem in list(check(bad))) for problem in problems(bad)
     ]
@@ -194,7 +184,7 @@ def test_all_problems_come_in_the_order_of_the_checks() -> None:
     with pytest.raises(DefinitionError, match="has 3 mistakes"):
         require(bad)
     with pytest.raises(DefinitionError, match=r"^flow\.yaml:1: namespace 'A_B' is not a legal name\n  Kub"):
-        require(replace(bad, tasks=(_task("a"),)))
+        require(replace(bad, tasks=(task_of("a"),)))
 
 
 def test_each_check_says_what_must_hold() -> None:

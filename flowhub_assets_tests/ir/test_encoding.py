@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.encoding import VERSION, from_dict, plain, to_dict
-from flowhub_assets.ir.pipeline import Pipeline, Retry, Source, Task
+from flowhub_assets.ir.pipeline import Asset, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Schedule
+from flowhub_assets.ir.triggers import Schedule, Trigger
 
 TEXT = st.text(max_size=6)
 WORD = st.text(min_size=1, max_size=6)
@@ -53,21 +53,43 @@ PLACEMENTS = st.builds(
     tuples(st.builds(VolumeMount, TEXT, TEXT, OPTIONAL, st.booleans())),
 )
 VOLUMES = st.builds(Volume, TEXT, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, st.none() | st.booleans() | TEXT)
-TASKS = st.builds(
-    Task,
-    WORD,
-    tuples(TEXT),
-    SOURCES,
-    TEXT,
-    merge=st.booleans(),
-    description=TEXT,
-    placement=PLACEMENTS,
-    retry=st.builds(Retry, st.integers(0, 5), FLOAT),
-    timeout=st.none() | FLOAT,
-    pool=OPTIONAL,
-    priority=st.integers(-9, 9),
-    env=OBJECT,
-)
+SCHEDULES = st.builds(Schedule, OPTIONAL, st.none() | FLOAT, TEXT)
+
+
+def tasks(loops: st.SearchStrategy[Loop | None]) -> st.SearchStrategy[Task]:
+    """Tasks with any value in each of their fields."""
+    return st.builds(
+        Task,
+        WORD,
+        tuples(TEXT),
+        SOURCES,
+        TEXT,
+        merge=st.booleans(),
+        description=TEXT,
+        placement=PLACEMENTS,
+        retry=st.builds(Retry, st.integers(0, 5), FLOAT, TEXT, tuples(TEXT)),
+        timeout=st.none() | FLOAT,
+        pool=OPTIONAL,
+        priority=st.integers(-9, 9),
+        env=OBJECT,
+        node=st.none() | st.builds(Node, TEXT, OBJECT, OBJECT),
+        run_on=OPTIONAL,
+        after=tuples(st.builds(Edge, TEXT, OPTIONAL)),
+        ports=tuples(TEXT),
+        when=OPTIONAL,
+        continue_on_error=st.booleans(),
+        loop=loops,
+        asset=st.none() | st.builds(Asset, tuples(TEXT), OPTIONAL),
+    )
+
+
+def loops(inner: st.SearchStrategy[Task]) -> st.SearchStrategy[Loop]:
+    return st.builds(Loop, TEXT, tuples(inner), TEXT, TEXT, st.integers(0, 9), st.integers(1, 9))
+
+
+FLAT = tasks(st.none())
+# One loop in another shows that nesting is decoded; more only makes the examples slow.
+TASKS = FLAT | tasks(loops(FLAT | tasks(loops(FLAT))))
 PIPELINES = st.builds(
     Pipeline,
     WORD,
@@ -87,8 +109,16 @@ PIPELINES = st.builds(
     airflow_sidecar_image=OPTIONAL,
     repo=OPTIONAL,
     path=OPTIONAL,
-    schedule=st.none() | st.builds(Schedule, OPTIONAL, st.none() | FLOAT, TEXT),
+    schedule=st.none() | SCHEDULES,
     failure_task=st.none() | TASKS,
+    finally_tasks=tuples(TASKS),
+    variables=OBJECT,
+    param_schemas=st.dictionaries(TEXT, OBJECT, max_size=2),
+    triggers=tuples(st.builds(Trigger, TEXT, st.none() | SCHEDULES, OBJECT)),
+    concurrency=st.none() | st.integers(1, 10),
+    priority=st.integers(-9, 9),
+    queue=OPTIONAL,
+    fuse=st.booleans(),
 )
 SMALL = Pipeline(
     "flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7)
@@ -110,15 +140,41 @@ def test_the_same_pipeline_gives_the_same_text_in_any_folder(pipeline: Pipeline)
         return Source("/elsewhere" + source.file, source.line)
 
     def moved_task(task: Task) -> Task:
-        return replace(task, source=moved(task.source))
+        loop = task.loop and replace(task.loop, tasks=tuple(map(moved_task, task.loop.tasks)))
+        return replace(task, source=moved(task.source), loop=loop)
 
     other = replace(
         pipeline,
         source=moved(pipeline.source),
         tasks=tuple(map(moved_task, pipeline.tasks)),
         failure_task=pipeline.failure_task and moved_task(pipeline.failure_task),
+        finally_tasks=tuple(map(moved_task, pipeline.finally_tasks)),
     )
     assert json.dumps(to_dict(other)) == json.dumps(to_dict(pipeline))
+
+
+def test_every_field_is_made_up_above() -> None:
+    """A field that nobody makes up would be lost without a test that fails."""
+    seen: dict[type[Any], set[str]] = {}
+
+    @settings(deadline=None, max_examples=200, database=None, derandomize=True)
+    @given(PIPELINES)
+    def look(pipeline: Pipeline) -> None:
+        ahead: list[Any] = [pipeline]
+        while ahead:
+            value = ahead.pop()
+            if isinstance(value, tuple):
+                ahead += value
+            elif is_dataclass(value) and not isinstance(value, type):
+                document = plain(value)
+                seen.setdefault(type(value), set()).update(document)
+                ahead += [getattr(value, field.name) for field in fields(value)]
+
+    look()
+    kinds = (Pipeline, Task, Retry, Node, Edge, Loop, Asset, Trigger, Schedule)
+    assert {kind: {field.name for field in fields(kind)} - seen[kind] for kind in kinds} == {
+        kind: set() for kind in kinds
+    }
 
 
 def test_only_what_differs_from_the_default_is_written() -> None:
@@ -193,6 +249,11 @@ TASK = ("pipeline", "tasks", 0)
         (with_entry(DOCUMENT, [1], *TASK, "needs"), "'needs' of a Task must hold strings, not 1"),
         (with_entry(DOCUMENT, None, *TASK), "a Task must be an object, not None"),
         (with_entry(DOCUMENT, None, *TASK, "placement"), "a Placement must be an object, not None"),
+        (with_entry(DOCUMENT, [{"port": "true"}], *TASK, "after"), "an Edge has no 'task'"),
+        (with_entry(DOCUMENT, ["a"], *TASK, "after"), "an Edge must be an object, not 'a'"),
+        (with_entry(DOCUMENT, {"over": "x"}, *TASK, "loop"), "a Loop has no 'tasks'"),
+        (with_entry(DOCUMENT, [{"type": "cron", "schedule": "x"}], "pipeline", "triggers"), "a Schedule must be an"),
+        (with_entry(DOCUMENT, {"type": 1}, *TASK, "node"), "'type' of a Node must be a string, not 1"),
     ],
 )
 def test_a_wrong_document_is_refused(document: dict[str, Any], told: str) -> None:

@@ -1,0 +1,174 @@
+"""Checks of a pipeline's params: that each default is what its schema says, as far as the schema is plain.
+
+The whole of JSON Schema is minded where params are given to a run; here stands what needs no library.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.problem import Problem
+from flowhub_assets.ir.spelling import did_you_mean, listed
+
+#: The types of JSON Schema, and what Python calls them.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int, float),
+    "boolean": (bool,),
+    "array": (list, tuple),
+    "object": (Mapping,),
+    "null": (type(None),),
+}
+
+_LONGEST_SHOWN = 60
+
+
+def params_fit_their_schemas(pipeline: Pipeline) -> Iterator[Problem]:
+    """A param's schema can be read, and its default is one that it takes."""
+    schemas: Mapping[str, object] = pipeline.param_schemas
+    for name, schema in schemas.items():
+        if name == "env":
+            effect = "each task finds its profile under that name"
+            yield Problem("a param is named 'env'", pipeline.source, effect, "choose another name")
+        if not isinstance(schema, Mapping):
+            remedy = "write {type: string}, or another type of JSON Schema"
+            yield Problem(f"the schema of param {name!r} is {_shown(schema)}", pipeline.source, remedy=remedy)
+            continue
+        faults = list(_schema_faults(schema))
+        for what, remedy in faults:
+            yield Problem(f"the schema of param {name!r} {what}", pipeline.source, "no value could fit", remedy)
+        if not faults and name in pipeline.params:
+            fault = value_fault(pipeline.params[name], schema)
+            if fault:
+                what = f"the default of param {name!r} {fault}"
+                remedy = "mend the default or the schema; leave the default out where the param must be given"
+                yield Problem(what, pipeline.source, "a run without that param would be refused", remedy)
+
+
+def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for kind in _types(schema):
+        if kind not in TYPES:
+            hint = did_you_mean(str(kind), TYPES) or f"the types are {listed(TYPES)}"
+            yield f"has the type {_shown(kind)}", hint
+    choices = schema.get("enum")
+    if choices is not None and (not isinstance(choices, (list, tuple)) or not choices):
+        yield f"has the enum {_shown(choices)}", "write a list of the values that it takes"
+    for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
+        bounds = [schema[key] for key in (least, most) if key in schema]
+        wrong = [bound for bound in bounds if not _is_number(bound)]
+        if wrong:
+            yield f"has the bound {_shown(wrong[0])}", "write a number"
+        elif len(bounds) == 2 and bounds[0] > bounds[1]:
+            yield f"has {least} {bounds[0]} above {most} {bounds[1]}", "exchange them"
+    pattern = schema.get("pattern")
+    if pattern is not None and _pattern_fault(pattern):
+        yield f"has the pattern {_shown(pattern)}, {_pattern_fault(pattern)}", "write a regular expression"
+
+
+def _pattern_fault(pattern: object) -> str:
+    if not isinstance(pattern, str):
+        return "which is no text"
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return f"in which there is a mistake: {error}"
+    return ""
+
+
+def value_fault(value: object, schema: Mapping[str, Any]) -> str:
+    """Why ``value`` does not fit the plain parts of ``schema``, to be read behind its name; '' if it does.
+
+    Minded are type, enum, const, bounds of numbers, texts and lists, required, and the same in properties and items.
+    """
+    kinds = _types(schema)
+    if kinds and not any(_is_of(value, kind) for kind in kinds):
+        return f"is {_shown(value)}, not of type {' or '.join(kinds)}"
+    choices = [schema["const"]] if "const" in schema else schema.get("enum")
+    if isinstance(choices, (list, tuple)) and not any(_same(value, choice) for choice in choices):
+        hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
+        return f"is {_shown(value)}, not one of {listed(_shown(choice) for choice in choices)}" + (
+            f": {hint}" if hint else ""
+        )
+    return _bound_fault(value, schema) or _inner_fault(value, schema)
+
+
+def _bound_fault(value: object, schema: Mapping[str, Any]) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        size, words, told = value, ("minimum", "maximum"), _shown(value)
+        above, below = _bound(schema, "exclusiveMinimum"), _bound(schema, "exclusiveMaximum")
+        if above is not None and value <= above:
+            return f"is {told}, not above {above}"
+        if below is not None and value >= below:
+            return f"is {told}, not below {below}"
+    elif isinstance(value, str):
+        size, words, told = len(value), ("minLength", "maxLength"), f"{len(value)} characters long"
+    elif isinstance(value, (list, tuple)):
+        size, words, told = len(value), ("minItems", "maxItems"), f"{len(value)} items long"
+    else:
+        return ""
+    least, most = _bound(schema, words[0]), _bound(schema, words[1])
+    if least is not None and size < least:
+        return f"is {told}, below the {words[0]} {least}"
+    if most is not None and size > most:
+        return f"is {told}, above the {words[1]} {most}"
+    return ""
+
+
+def _bound(schema: Mapping[str, Any], key: str) -> Optional[float]:
+    return schema[key] if _is_number(schema.get(key)) else None
+
+
+def _inner_fault(value: object, schema: Mapping[str, Any]) -> str:
+    parts: list[tuple[str, object, Optional[object]]] = []
+    if isinstance(value, Mapping):
+        missing = [key for key in _listed(schema.get("required")) if key not in value]
+        if missing:
+            return f"has no {listed(map(repr, missing))}"
+        inner = schema.get("properties")
+        if isinstance(inner, Mapping):
+            parts = [(f"has at {key!r} what", item, inner.get(key)) for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        parts = [(f"has as its item {number} what", item, schema.get("items")) for number, item in enumerate(value)]
+    for place, item, part in parts:
+        fault = value_fault(item, part) if isinstance(part, Mapping) else ""
+        if fault:
+            return f"{place} {fault}"
+    return ""
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    kind = schema.get("type")
+    return [] if kind is None else list(kind) if isinstance(kind, (list, tuple)) else [kind]
+
+
+def _listed(value: object) -> list[str]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _is_of(value: object, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if kind == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return kind not in TYPES or isinstance(value, TYPES[kind])
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+CHECKS = (params_fit_their_schemas,)

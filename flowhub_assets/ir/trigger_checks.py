@@ -1,0 +1,83 @@
+"""Checks of when a pipeline starts by itself: its schedule, and its triggers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+from flowhub_assets.ir import cron
+from flowhub_assets.ir.pipeline import Pipeline, Source
+from flowhub_assets.ir.problem import Problem
+from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.ir.triggers import Schedule, Trigger
+
+#: What may start a pipeline.
+TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival")
+
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+
+
+def schedule_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """A schedule is a cron expression or an interval, in a timezone that exists."""
+    if pipeline.schedule is not None:
+        yield from _schedule_faults(pipeline.schedule, pipeline.source)
+
+
+def _schedule_faults(schedule: Schedule, where: Source) -> Iterator[Problem]:
+    if (schedule.cron is None) == (schedule.interval is None):
+        remedy = "give a cron expression or an interval"
+        yield Problem("a schedule has either a cron expression or an interval", where, remedy=remedy)
+    if schedule.cron is not None and (fault := cron.fault(schedule.cron)):
+        yield Problem(f"schedule {schedule.cron!r} {fault[0]}", where, "it would never start", fault[1])
+    if schedule.interval is not None and not 0 < schedule.interval < math.inf:
+        remedy = "write how long lies between two runs: timedelta(hours=1)"
+        yield Problem(f"a schedule of every {schedule.interval:g} seconds", where, remedy=remedy)
+    yield from _zone_faults(schedule.timezone, where)
+
+
+def _zone_faults(name: str, where: Source) -> Iterator[Problem]:
+    if name == "UTC":
+        return
+    import zoneinfo  # only schedules outside UTC pay for it
+
+    known = zoneinfo.available_timezones()
+    # Slim images ship no zone database: there only the shape of the name can be judged.
+    if name in known or (not known and _ZONE.fullmatch(name)):
+        return
+    by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(known) if "/" in zone}
+    city = by_city.get(name.lower().replace(" ", "_"))
+    hint = f"did you mean {city!r}?" if city else did_you_mean(name, known)
+    yield Problem(f"timezone {name!r} is not known", where, remedy=hint or "write an IANA name: 'Asia/Seoul'")
+
+
+def triggers_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """A trigger is of a known kind; those of cron and interval, and no others, have a schedule of that kind."""
+    for trigger in pipeline.triggers:
+        yield from _trigger_faults(trigger, pipeline.source)
+        if trigger.schedule is not None:
+            yield from _schedule_faults(trigger.schedule, pipeline.source)
+    timed = [trigger for trigger in pipeline.triggers if trigger.schedule is not None]
+    for number, trigger in enumerate(timed):
+        if trigger in timed[:number]:
+            what, remedy = f"two {trigger.type} triggers are alike", "leave one of them out"
+            yield Problem(what, pipeline.source, "each moment would start two runs", remedy)
+
+
+def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
+    kind, schedule = trigger.type, trigger.schedule
+    if kind not in TRIGGERS:
+        hint = did_you_mean(kind, TRIGGERS) or f"the types are {listed(TRIGGERS)}"
+        yield Problem(f"a trigger has the type {kind!r}", where, "it would never start a run", hint)
+    elif kind == "cron" and (schedule is None or schedule.cron is None):
+        remedy = "write schedule: '0 6 * * *' for each day at six"
+        yield Problem("a cron trigger has no cron expression", where, "it would never start a run", remedy)
+    elif kind == "interval" and (schedule is None or schedule.interval is None):
+        remedy = "write how long lies between two runs: every: 5m"
+        yield Problem("an interval trigger has no interval", where, "it would never start a run", remedy)
+    elif kind not in ("cron", "interval") and schedule is not None:
+        remedy = "leave it out, or make a trigger of type cron beside it"
+        yield Problem(f"a {kind} trigger has a schedule", where, "it would have no effect", remedy)
+
+
+CHECKS = (schedule_is_legal, triggers_are_legal)

@@ -1,0 +1,56 @@
+"""When a pipeline starts by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowhub_assets.ir.checks import problems
+from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets_tests.ir.pipelines_as_data import messages, pipeline_of, task_of
+
+DAILY, HOURLY = Schedule(cron="@daily"), Schedule(cron="0 * * * *", timezone="Asia/Seoul")
+
+
+def test_several_triggers_are_fine() -> None:
+    triggers = (
+        Trigger("cron", DAILY),
+        Trigger("cron", HOURLY),
+        Trigger("interval", Schedule(interval=300)),
+        Trigger("webhook", config={"path": "/orders"}),
+        Trigger("manual"),
+        Trigger("object-arrival", config={"prefix": "in/"}),
+    )
+    assert messages(pipeline_of(task_of("a"), triggers=triggers)) == []
+
+
+@pytest.mark.parametrize(
+    ("triggers", "message", "remedy"),
+    [
+        ((Trigger("webhok"),), "a trigger has the type 'webhok'", "did you mean 'webhook'?"),
+        ((Trigger("nothing like it"),), "a trigger has the type", "the types are manual, webhook, cron"),
+        ((Trigger("cron"),), "a cron trigger has no cron expression", "0 6 * * *"),
+        ((Trigger("cron", Schedule(interval=5)),), "a cron trigger has no cron expression", "0 6 * * *"),
+        ((Trigger("interval", DAILY),), "an interval trigger has no interval", "every: 5m"),
+        ((Trigger("manual", DAILY),), "a manual trigger has a schedule", "of type cron beside it"),
+        ((Trigger("cron", Schedule(cron="0 6 * *")),), "schedule '0 6 * *' has 4 fields", "write five"),
+        ((Trigger("cron", DAILY), Trigger("cron", DAILY)), "two cron triggers are alike", "leave one"),
+        ((Trigger("cron", Schedule(cron="@daily", timezone="Asia/Soul")),), "timezone 'Asia/Soul'", "Asia/Seoul"),
+    ],
+)
+def test_what_is_wrong(triggers: tuple[Trigger, ...], message: str, remedy: str) -> None:
+    (problem,) = problems(pipeline_of(task_of("a"), triggers=triggers))
+    assert message in problem.what
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 11])
+def test_the_number_of_runs_at_a_time_is_bounded(concurrency: int) -> None:
+    (problem,) = problems(pipeline_of(task_of("a"), concurrency=concurrency))
+    assert problem.what == f"concurrency={concurrency} is not from 1 to 10"
+
+
+def test_queues() -> None:
+    assert messages(pipeline_of(task_of("a"), queue="nightly-2", concurrency=10)) == []
+    for queue in ("", "two words", "-x", "x" * 64):
+        (problem,) = problems(pipeline_of(task_of("a"), queue=queue))
+        assert problem.what == f"queue {queue!r} is not a word"
