@@ -24,15 +24,21 @@ Value = TypeVar("Value")
 
 
 def run_node(
-    kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext | None = None
+    kind: type[Node],
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    context: NodeContext | None = None,
+    *,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """The node's Output as JSON, by its fields' Python names.
 
     ``config`` and ``inputs`` are as in a pipeline file, templates already rendered. Raises InputRefused or
     OutputRefused if they or the Output do not fit the kind, TaskTimedOut after ``context.timeout`` seconds,
-    TaskCancelled if the run is stopped meanwhile, and whatever ``execute`` raises.
+    TaskCancelled if the run is stopped meanwhile, and whatever ``execute`` raises. ``alone``: this process is the
+    node's own already, so that it needs no other.
     """
-    output = _output(kind, config, inputs, context or NodeContext())
+    output = _output(kind, config, inputs, context or NodeContext(), alone)
     try:
         return output.model_dump(mode="json")
     except PydanticSerializationError as error:
@@ -54,7 +60,9 @@ def run(
     return node.Output.model_validate(run_node(node, config or {}, inputs, context))
 
 
-def _output(kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext) -> NodeOutput:
+def _output(
+    kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext, alone: bool
+) -> NodeOutput:
     for_config, for_input = split_values(kind, config, inputs)
     settings = None if kind.Config is None else checked(kind.Config, for_config, "config")
     data = checked(kind.Input, for_input, "inputs")
@@ -70,7 +78,7 @@ def _output(kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, An
 
     if context.cancelled():
         raise stopped(context)
-    if kind.own_process or (context.timeout is not None and not execution.is_async):
+    if not alone and (kind.own_process or (context.timeout is not None and not execution.is_async)):
         # What crosses the process border is checked on the far side, where the class certainly is the same.
         given: NodeOutput = call_in_own_process(whole, context)
         return given
