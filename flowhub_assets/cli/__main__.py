@@ -7,6 +7,7 @@ import sys
 import click
 
 from flowhub_assets.cli.demo import demo
+from flowhub_assets.cli.nodes import nodes
 from flowhub_assets.errors import FlowhubError
 
 
@@ -16,6 +17,7 @@ def flowhub() -> None:
 
 
 flowhub.add_command(demo)
+flowhub.add_command(nodes)
 
 
 def main() -> None:

@@ -24,6 +24,11 @@ def find_files(folder: str, or_if: Optional[Callable[[str], bool]] = None) -> li
     environments are passed over; so are helper packages without a flow, and files whose names begin with ``_``.
     A file that Python cannot read as code is among them if it looks like one: its mistake is to be told.
     """
+    return [path for path in python_files(folder) if _counts(path, or_if)]
+
+
+def python_files(folder: str) -> list[str]:
+    """The Python files under ``folder`` that may be a user's own, sorted; ``find_files`` says which are passed over."""
     found = []
     for place, folders, files in os.walk(folder):
         if "pyvenv.cfg" in files:
@@ -31,7 +36,7 @@ def find_files(folder: str, or_if: Optional[Callable[[str], bool]] = None) -> li
             continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_CODE)
         found += [os.path.join(place, name) for name in files if name.endswith(".py") and name[0] not in "._"]
-    return sorted(path for path in found if _counts(path, or_if))
+    return sorted(found)
 
 
 def _counts(path: str, or_if: Optional[Callable[[str], bool]]) -> bool:

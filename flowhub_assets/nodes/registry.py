@@ -67,6 +67,11 @@ def all() -> list[type[Node]]:  # noqa: A001 - read as registry.all()
     return [get(name) for name in names()]
 
 
+def registered() -> dict[str, type[Node]]:
+    """The kinds that are loaded by now, by name."""
+    return dict(_registered)
+
+
 def load_installed() -> list[FlowhubError]:
     """Registers the kinds of installed packages, once; what is wrong with each that could not be."""
     global _failures
