@@ -78,22 +78,35 @@ def bare(url: httpx.URL) -> str:
 
 
 @contextlib.asynccontextmanager
-async def answer(
-    client: httpx.AsyncClient, request: httpx.Request, seconds: float, told: Told
-) -> AsyncIterator[httpx.Response]:
-    """The answer to ``request``, its body unread; closed when the block ends, within ``seconds`` in all.
+async def within(seconds: float, told: Told) -> AsyncIterator[None]:
+    """Stops the block after ``seconds`` and raises HttpFailed."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise HttpFailed(
+            f"{told.call} did not end within {seconds:g} s",
+            remedy="Raise the node's config.timeout if the server may take longer.",
+        ) from None
+
+
+@contextlib.asynccontextmanager
+async def answer(client: httpx.AsyncClient, request: httpx.Request, told: Told) -> AsyncIterator[httpx.Response]:
+    """The answer to ``request``, its body unread; it is closed when the block ends.
 
     Whatever goes wrong with the connection, in the block too, is raised as HttpFailed.
     """
     import httpx
 
     try:
-        async with asyncio.timeout(seconds):
-            response = await client.send(request, stream=True)
-            try:
-                yield response
-            finally:
-                await response.aclose()
+        response = await client.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
     except (AddressRefused, HostUnknown) as error:
         raise _unreachable(error, told) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -102,11 +115,6 @@ async def answer(
         if "certificate" in reason.lower() or "ssl" in reason.lower():
             remedy = "Is the address right? SSL_CERT_FILE names a file of further certificates to trust."
         raise HttpFailed(f"{told.call} reaches no server: {reason}", remedy=remedy, worked_on=False) from None
-    except TimeoutError:
-        raise HttpFailed(
-            f"{told.call} did not end within {seconds:g} s",
-            remedy="Raise the node's config.timeout if the server may take longer.",
-        ) from None
     except (BodyTooLarge, BodyUnreadable) as error:
         raise HttpFailed(f"{told.call}: {error}", remedy=_body_remedy(error), retry=False) from None
     except httpx.LocalProtocolError as error:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 #: What goes on to another origin: nothing that a node or a connection may have put a credential into.
 _FOR_EVERYONE = frozenset(
-    ["accept", "accept-encoding", "accept-language", "content-length", "content-type", "cookie", "host"]
-    + ["transfer-encoding", "user-agent"]
+    [
+        *("accept", "accept-encoding", "accept-language", "user-agent", "host", "cookie"),
+        *("content-length", "content-type", "transfer-encoding"),
+    ]
 )
 
 

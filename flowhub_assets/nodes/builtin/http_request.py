@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flowhub_assets.nodes.daemon_call import in_daemon_thread
 from flowhub_assets.nodes.http_body import ACCEPT_ENCODING, body_bytes, body_chunks
-from flowhub_assets.nodes.http_call import HttpFailed, Told, answer, bare, refused
+from flowhub_assets.nodes.http_call import HttpFailed, Told, answer, bare, refused, within
 from flowhub_assets.nodes.http_client import http_client
 from flowhub_assets.nodes.http_connection import HttpConnection, http_connection
 from flowhub_assets.nodes.http_content import ContentProblem, body_value, headers_to_send, json_bytes, query_to_send
@@ -182,18 +182,18 @@ class HttpRequest(Node):
         secrets = connection.secrets if connection else ()
         request = self._request(client, url, connection, input)
         began = time.monotonic()
-        for hop in range(self.config.follow_redirects + 1):
-            told = Told.of(request.method, request.url, secrets)
-            left = self.config.timeout - (time.monotonic() - began)
-            async with answer(client, request, max(left, 0.001), told) as response:
-                following = response.next_request if self.config.follow_redirects else None
-                if following is None:
-                    body = await self._body(response, told, context)
-                    return self._output(response, body, time.monotonic() - began)
-            context.logger.debug("redirect %d: %s", hop + 1, bare(following.url))
-            request = follow(request.url, following, told.call)
+        first = Told.of(request.method, request.url, secrets)
+        async with within(self.config.timeout, first):
+            for _ in range(self.config.follow_redirects + 1):
+                told = Told.of(request.method, request.url, secrets)
+                async with answer(client, request, told) as response:
+                    following = response.next_request if self.config.follow_redirects else None
+                    if following is None:
+                        body = await self._body(response, told, context)
+                        return self._output(response, body, time.monotonic() - began)
+                request = follow(request.url, following, told.call)
         raise HttpFailed(
-            f"{Told.of(self.config.method, url).call} redirects more than {self.config.follow_redirects} times",
+            f"{first.call} redirects more than {self.config.follow_redirects} times",
             remedy="Ask the address to which it leads in the end, or raise config.followRedirects.",
             retry=False,
         )
