@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from pydantic_core import PydanticSerializationError
 from flowhub_assets.nodes.execution import execution_of
 from flowhub_assets.nodes.own_process import call_in_own_process, stopped, timed_out
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeOutput
-from flowhub_assets.nodes.validation import OutputRefused, checked, problems_of, split_values, told
+from flowhub_assets.nodes.validation import OutputRefused, ValueProblem, checked, problems_of, split_values, told
 
 Value = TypeVar("Value")
 
@@ -38,15 +39,27 @@ def run_node(
     TaskCancelled if the run is stopped meanwhile, and whatever ``execute`` raises. ``alone``: this process is the
     node's own already, so that it needs no other.
     """
-    output = _output(kind, config, inputs, context or NodeContext(), alone)
-    try:
-        return output.model_dump(mode="json")
-    except PydanticSerializationError as error:
-        raise OutputRefused(
-            f"the Output of {kind.name} cannot be written as JSON: {error}",
-            remedy="return text, numbers, true or false, lists and dicts of these; put files into the storage.",
-            retry=False,
-        ) from None
+    context = context or NodeContext()
+    for_config, for_input = split_values(kind, config, inputs)
+    settings = None if kind.Config is None else checked(kind.Config, for_config, "config")
+    data = checked(kind.Input, for_input, "inputs")
+    execution = execution_of(kind)
+
+    def start(own: NodeContext) -> Any:
+        return kind(settings).execute(data, **({execution.context: own} if execution.context else {}))
+
+    def in_own_process(own: NodeContext) -> dict[str, Any]:
+        # Plain data crosses the process border; a user's class may not.
+        return _value(kind, config, asyncio.run(start(own)) if execution.is_async else start(own))
+
+    if context.cancelled():
+        raise stopped(context)
+    if not alone and (kind.own_process or (context.timeout is not None and not execution.is_async)):
+        value: dict[str, Any] = call_in_own_process(in_own_process, context)
+        return value
+    if execution.is_async:
+        return _value(kind, config, _outside_of_loops(lambda: _run_async(start, context)))
+    return _value(kind, config, start(context))
 
 
 def run(
@@ -58,33 +71,6 @@ def run(
     """
     # What it returned is read anew from its JSON, which is what the nodes after it would get.
     return node.Output.model_validate(run_node(node, config or {}, inputs, context))
-
-
-def _output(
-    kind: type[Node], config: Mapping[str, Any], inputs: Mapping[str, Any], context: NodeContext, alone: bool
-) -> NodeOutput:
-    for_config, for_input = split_values(kind, config, inputs)
-    settings = None if kind.Config is None else checked(kind.Config, for_config, "config")
-    data = checked(kind.Input, for_input, "inputs")
-    execution = execution_of(kind)
-
-    def start(own: NodeContext) -> Any:
-        node = kind(settings)
-        return node.execute(data, **({execution.context: own} if execution.context else {}))
-
-    def whole(own: NodeContext) -> NodeOutput:
-        value = asyncio.run(start(own)) if execution.is_async else start(own)
-        return _checked_output(kind, config, value)
-
-    if context.cancelled():
-        raise stopped(context)
-    if not alone and (kind.own_process or (context.timeout is not None and not execution.is_async)):
-        # What crosses the process border is checked on the far side, where the class certainly is the same.
-        given: NodeOutput = call_in_own_process(whole, context)
-        return given
-    if execution.is_async:
-        return _checked_output(kind, config, _outside_of_loops(lambda: _run_async(start, context)))
-    return _checked_output(kind, config, start(context))
 
 
 def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], context: NodeContext) -> Value:
@@ -144,31 +130,47 @@ def _outside_of_loops(call: Callable[[], Value]) -> Value:
     return result[0]
 
 
-def _checked_output(kind: type[Node], config: Mapping[str, Any], value: Any) -> NodeOutput:
-    output = _as_output(kind, value)
-    ports = kind.ports_of(config)
-    port = getattr(output, "port", None)
+def _value(kind: type[Node], config: Mapping[str, Any], returned: Any) -> dict[str, Any]:
+    """What ``execute`` returned, checked, as JSON."""
+    output = _as_output(kind, returned)
+    ports, port = kind.ports_of(config), getattr(output, "port", None)
     if ports and port not in ports:
         raise OutputRefused(
             f"{kind.name} chose the port {port!r}, which it does not have",
             remedy=f"Its ports are {', '.join(ports)}.",
             retry=False,
         )
-    return output
-
-
-def _as_output(kind: type[Node], value: Any) -> NodeOutput:
-    given: Any = value.model_dump() if isinstance(value, kind.Output) else value
-    if not isinstance(given, Mapping):
-        returned = "nothing" if value is None else f"a {type(value).__name__}"
+    try:
+        return output.model_dump(mode="json")
+    except (PydanticSerializationError, ValueError) as error:
         raise OutputRefused(
-            f"execute of {kind.name} returned {returned}, not an Output",
+            f"the Output of {kind.name} cannot be written as JSON: {error}",
+            remedy="Return text, numbers, true or false, lists and dicts of these; put files into the storage.",
+            retry=False,
+        ) from None
+
+
+def _as_output(kind: type[Node], returned: Any) -> NodeOutput:
+    # An instance is validated again: pydantic lets its fields be set to anything after it was made.
+    given: Any = returned.model_dump(warnings=False) if isinstance(returned, kind.Output) else returned
+    if not isinstance(given, Mapping):
+        what = "nothing" if given is None else f"a {type(given).__name__}"
+        raise OutputRefused(
+            f"execute of {kind.name} returned {what}, not an Output",
             remedy="End it with return self.Output(...).",
             retry=False,
         )
     try:
-        # An instance is validated too: pydantic lets attributes be set to anything after it was made.
         return kind.Output.model_validate(given)
     except ValidationError as error:
-        what, remedy = told(problems_of(kind.Output, error, given), "output")
-        raise OutputRefused(f"{kind.name} gave a wrong Output: {what}", remedy=remedy, retry=False) from None
+        what, _ = told(_by_python_names(kind, problems_of(kind.Output, error, given)), "output")
+        raise OutputRefused(f"{kind.name} gave a wrong Output: {what}", retry=False) from None
+
+
+def _by_python_names(kind: type[Node], problems: list[ValueProblem]) -> list[ValueProblem]:
+    """Code reads and writes an Output by its fields' Python names, so it is told by these as well."""
+    names = {info.alias: name for name, info in kind.Output.model_fields.items()}
+    return [
+        replace(problem, path=(names.get(str(problem.path[0]), problem.path[0]), *problem.path[1:]))
+        for problem in problems
+    ]
