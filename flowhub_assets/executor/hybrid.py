@@ -1,0 +1,78 @@
+"""The executor of every job: light steps in threads of the run worker, heavy ones where a step handler takes them.
+
+The module is a table of contents: the config here, one run in run.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import DagsterEvent, Field, InitExecutorContext, Int, Noneable, executor
+from typing_extensions import override
+
+from flowhub_assets.executor.dagster_private import (
+    ExecutionPlan,
+    PlanOrchestrationContext,
+    RetryMode,
+    StepDelegatingExecutor,
+    StepDependencyConfig,
+    executor_config,
+)
+from flowhub_assets.executor.local_handler import LocalStepHandler
+from flowhub_assets.executor.placement import HEAVY, PLACEMENT_TAG, PLACEMENTS
+from flowhub_assets.executor.run import Limits, run_plan
+
+_CONFIG = executor_config(
+    max_concurrent=Field(
+        Int, default_value=128, is_required=False, description="The most light steps of a run at a time."
+    ),
+    max_concurrent_heavy=Field(
+        Noneable(Int),
+        default_value=None,
+        is_required=False,
+        description="The most heavy steps of a run at a time; the number of cores if left out.",
+    ),
+    untagged=Field(
+        str,
+        default_value=HEAVY,
+        is_required=False,
+        description=f"Where a step runs whose op has no tag {PLACEMENT_TAG}: {' or '.join(PLACEMENTS)}.",
+    ),
+    step_handler=Field(
+        {"local": Field({}, is_required=False)},
+        default_value={"local": {}},
+        is_required=False,
+        description="Where heavy steps run. local: in a process each, on this machine.",
+    ),
+)
+
+
+class HybridExecutor(StepDelegatingExecutor):
+    """Runs one plan with light and heavy steps side by side."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.local_handler = LocalStepHandler()
+        super().__init__(
+            self.local_handler,
+            retries=RetryMode.from_config(config["retries"]) or RetryMode.ENABLED,
+            tag_concurrency_limits=config.get("tag_concurrency_limits"),
+            step_dependency_config=StepDependencyConfig.from_config(config.get("step_dependency_config")),
+        )
+        self.limits = Limits(
+            light=config["max_concurrent"],
+            heavy=config["max_concurrent_heavy"] or os.cpu_count() or 1,
+            by_tag=config.get("tag_concurrency_limits") or [],
+            untagged=config["untagged"],
+        )
+
+    @override
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        return run_plan(self, plan_context, execution_plan)
+
+
+@executor(name="hybrid", config_schema=_CONFIG)
+def hybrid_executor(init_context: InitExecutorContext) -> HybridExecutor:
+    """Light steps (op tag ``flowhub/placement: light``) in the run worker, heavy ones through a step handler."""
+    return HybridExecutor(dict(init_context.executor_config))

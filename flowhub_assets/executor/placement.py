@@ -1,0 +1,50 @@
+"""Where a step runs and how many of its kind at once, as an op's tags say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flowhub_assets.errors import RunError
+
+#: The op tag that places a step: LIGHT or HEAVY.
+PLACEMENT_TAG = "flowhub/placement"
+#: The op tag that limits how many steps of one op (the mapped ones of a loop, say) run at once in a run.
+MAX_CONCURRENT_TAG = "flowhub/max_concurrent"
+
+#: In a thread of the run worker: for what waits more than it computes, or forks its own child.
+LIGHT = "light"
+#: In a process or pod of its own, which the executor's step handler starts.
+HEAVY = "heavy"
+
+PLACEMENTS = (LIGHT, HEAVY)
+
+
+def placement_of(tags: Mapping[str, str] | None, untagged: str = HEAVY) -> str:
+    """LIGHT or HEAVY; ``untagged`` for a step whose tags do not say. Raises RunError for another word."""
+    placement = (tags or {}).get(PLACEMENT_TAG, untagged)
+    if placement not in PLACEMENTS:
+        raise RunError(
+            f"the tag {PLACEMENT_TAG!r} is {placement!r}",
+            effect="The executor does not know where to run the step: nothing of this run was started.",
+            remedy=f"Write {LIGHT!r} or {HEAVY!r}.",
+        )
+    return placement
+
+
+def concurrency_limit(tags: Mapping[str, str] | None) -> int | None:
+    """The most steps of one op at a time, None for no limit. Raises RunError if it is no number from 1."""
+    text = (tags or {}).get(MAX_CONCURRENT_TAG)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise RunError(
+            f"the tag {MAX_CONCURRENT_TAG!r} is {text!r}",
+            effect="The executor does not know how many steps of the op may run at once: nothing was started.",
+            remedy="Write a whole number from 1.",
+        )
+    return int(text)
+
+
+def op_of_step(step_key: str) -> str:
+    """The part of a step's key that all mapped steps of one op share: what stands before ``[``."""
+    return step_key.partition("[")[0]
