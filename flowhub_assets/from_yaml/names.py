@@ -1,0 +1,159 @@
+"""The names in a node's templates and conditions: each must be something that the node can see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flowhub_assets.from_yaml.entries import Entry
+from flowhub_assets.from_yaml.outputs import output_fault
+from flowhub_assets.from_yaml.section import Section
+from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
+from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.nodes import references
+from flowhub_assets.nodes.references import Use
+from flowhub_assets.nodes.scope import END_ROOTS, LOOP_ROOTS, ROOTS, RUN_NAMES
+from flowhub_assets.runtime.secret_values import is_secret_name
+
+if TYPE_CHECKING:
+    from flowhub_assets.nodes.templates import Name
+
+_FAILURE_KEYS = ("failed_task", "error", "error_type", "traceback")
+_EFFECT = "the node would fail when it starts"
+
+
+@dataclass
+class Scope:
+    """What the templates of one pipeline can name. ``settings`` are the fields of ir.Pipeline beside its graph."""
+
+    settings: Mapping[str, Any]
+    ids: Mapping[str, Entry]
+    ends: Collection[str] = ()
+    known: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = (*self.ids, *ROOTS, *LOOP_ROOTS, *END_ROOTS, *RUN_NAMES)
+
+    def uses(self, entry: Entry) -> list[str]:
+        """The nodes whose outputs ``entry`` uses, in order, each once; tells every name that it cannot use."""
+        found: dict[str, None] = {}
+        for use in self._found(entry):
+            if use.problem is not None:
+                problem, path = use.problem, (*entry.section.path, *use.path)
+                entry.section.report.tell(path, problem.what, _EFFECT, problem.remedy, offset=problem.offset)
+            elif use.name is not None and use.name.path and self._check(entry, use, use.name):
+                found[use.name.path[0]] = None
+        return [name for name in found if name in self.ids]
+
+    def _found(self, entry: Entry) -> Iterator[Use]:
+        node = entry.fields.get("node")
+        if node is not None:
+            yield from references.node_uses(node, entry.fields["when"], self.known)
+        elif entry.fields["when"] is not None:
+            yield from references.condition_uses(entry.fields["when"], ("when",), self.known)
+        over = entry.section.data.get("loop", {})
+        if isinstance(over, dict) and references.is_template(over.get("over")):
+            yield from references.template_uses(over["over"], ("loop", "over"), self.known)
+
+    def _check(self, entry: Entry, use: Use, name: Name) -> bool:
+        """Whether ``entry`` may use ``name``; tells what is wrong with it."""
+        fault = self._fault(entry, name.path)
+        if fault is None:
+            return True
+        what, remedy = fault
+        shown = ".".join(name.path)
+        path = (*entry.section.path, *use.path)
+        entry.section.report.tell(path, f"{shown!r}: {what}", _EFFECT, remedy, offset=name.offset)
+        return False
+
+    def _fault(self, entry: Entry, path: tuple[str, ...]) -> tuple[str, str] | None:
+        root, rest = path[0], path[1:]
+        if root in self.ids:
+            return self._node_fault(entry, root, rest)
+        if root in LOOP_ROOTS:
+            return None if entry.owner is not None else ("there is no item outside of a loop", "move the node into one")
+        if root in END_ROOTS:
+            if entry.id in self.ends:
+                return _key_fault("failure", rest, _FAILURE_KEYS)
+            return "nothing has failed while the pipeline runs", "use it under onFailure or finally"
+        if root == "params":
+            known = {*self.settings["params"], *self.settings["param_schemas"]}
+            return _key_fault("params", rest, known, "declare it under params: {%s: {type: string}}")
+        if root == "variables":
+            return _key_fault("variables", rest, self.settings["variables"], "declare it under variables: {%s: ...}")
+        if root == "env":
+            return self._env_fault(entry, rest)
+        if root in (*ROOTS, *RUN_NAMES):
+            return None
+        return self._unknown(entry, root)
+
+    def _node_fault(self, entry: Entry, root: str, rest: tuple[str, ...]) -> tuple[str, str] | None:
+        other = self.ids[root]
+        if entry.id in self.ends:
+            return f"{root!r} is not sure to have run at the end", "use params, variables and failure alone there"
+        if root in self.ends:
+            return f"{root!r} runs at the end, after this node", "take the value of another node"
+        if other is entry:
+            return "a node cannot use its own output", "name the node before it"
+        if other.owner is not None and other.owner not in _around(entry):
+            remedy = f"use the list of all its outputs: {{{{{other.owner.id}.output}}}}"
+            return f"{root!r} runs inside the loop {other.owner.id!r}, once for each item", remedy
+        if other in _around(entry):
+            return f"{root!r} is the loop around this node, which is not done yet", "use item, or another node"
+        return output_fault(other, rest)
+
+    def _env_fault(self, entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
+        if not rest:
+            return None
+        if is_secret_name(rest[0]):
+            what = f"{rest[0]!r} is a credential, which no template sees"
+            return what, "name the connection in the node's config; the profile holds its URL"
+        profiles = self.settings["profiles"]
+        known = {name for profile in profiles.values() for name in profile}
+        if not profiles or rest[0] in known or rest[0] in entry.fields["env"]:
+            return None
+        remedy = "add it to the profiles: {default: {%s: ...}}"
+        return _key_fault("env", rest[:1], {*known, *NAMES_OF_THE_RUN, "WORKSPACE", "BUCKET"}, remedy)
+
+    def _unknown(self, entry: Entry, root: str) -> tuple[str, str]:
+        visible = [name for name in self.ids if self._node_fault(entry, name, ()) is None]
+        roots = [
+            *ROOTS,
+            *RUN_NAMES,
+            *(LOOP_ROOTS if entry.owner else ()),
+            *(END_ROOTS if entry.id in self.ends else ()),
+        ]
+        near = did_you_mean(root, [*visible, *roots])
+        if root.startswith("$"):
+            return f"there is no {root!r}", near or f"there are {listed(RUN_NAMES)}"
+        return f"there is no node {root!r}", near or f"it can be {listed([*visible, *roots])}"
+
+
+def check_names(section: Section, key: str, text: str, known: Collection[str]) -> None:
+    """Tells what is wrong with the condition ``text`` under ``key``, which sees the names ``known`` only."""
+    for use in references.condition_uses(text, (key,), known):
+        path = (*section.path, key)
+        if use.problem is not None:
+            section.report.tell(path, use.problem.what, "", use.problem.remedy, offset=use.problem.offset)
+        elif use.name is not None and use.name.path and use.name.path[0] not in known:
+            root = use.name.path[0]
+            remedy = did_you_mean(root, known) or f"it can be {listed(known)}"
+            section.report.tell(path, f"there is no name {root!r}", "", remedy, offset=use.name.offset)
+
+
+def _around(entry: Entry) -> list[Entry]:
+    """The loops that ``entry`` is in."""
+    found = []
+    owner = entry.owner
+    while owner is not None:
+        found.append(owner)
+        owner = owner.owner
+    return found
+
+
+def _key_fault(root: str, rest: tuple[str, ...], known: Collection[str], declare: str = "") -> tuple[str, str] | None:
+    if not rest or rest[0] in known:
+        return None
+    near = did_you_mean(rest[0], known) or (declare.replace("%s", rest[0]) if declare else f"it has {listed(known)}")
+    return f"{root} has no {rest[0]!r}", near

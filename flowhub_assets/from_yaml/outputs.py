@@ -1,0 +1,44 @@
+"""What a node gives to others, as far as its kind says so before anything has run."""
+
+from __future__ import annotations
+
+from flowhub_assets.from_yaml.entries import Entry
+from flowhub_assets.ir.pipeline import Loop
+from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.nodes.scope import VIEW_NAMES
+
+_ERROR_KEYS = ("message", "type")
+
+
+def output_fault(entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
+    """What is wrong with ``{{entry.rest}}``, and what to do; None if nothing is, or it cannot be known."""
+    if not rest:
+        return None
+    if entry.kind is None:
+        return None
+    fields = (_into(entry),) if entry.loops else tuple(entry.kind.Output.model_fields)
+    extra = entry.kind.Output.model_config.get("extra") == "allow"
+    if rest[0] == "error" and "error" not in fields:
+        return _one_of("error", rest[1:], _ERROR_KEYS)
+    known = (*VIEW_NAMES, *fields)
+    if rest[0] not in known:
+        if extra:
+            return None
+        near = did_you_mean(rest[0], known)
+        inner = f"write {entry.id}.output.{rest[0]}" if entry.kind.primary else ""
+        return f"node {entry.id!r} gives no {rest[0]!r}", near or inner or f"it gives {listed(known)}"
+    if rest[0] == "output" and entry.kind.primary is None and not entry.loops and not extra:
+        return _one_of(f"the output of node {entry.id!r}", rest[1:], fields)
+    return None
+
+
+def _into(entry: Entry) -> str:
+    loop = entry.section.data.get("loop")
+    into = loop.get("into") if isinstance(loop, dict) else None
+    return into if isinstance(into, str) else Loop("", (), "").into
+
+
+def _one_of(what: str, rest: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str] | None:
+    if not rest or rest[0] in known or not known:
+        return None
+    return f"{what} has no {rest[0]!r}", did_you_mean(rest[0], known) or f"it has {listed(known)}"

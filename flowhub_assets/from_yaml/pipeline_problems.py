@@ -1,0 +1,106 @@
+"""What ir.checks say about a pipeline, at the place in its file that each of them is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowhub_assets.from_yaml.positions import Path
+from flowhub_assets.from_yaml.section import Report
+from flowhub_assets.ir.checks import problems
+from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.problem import Problem
+
+_WORD = re.compile(r"[\w.-]+")
+_SNAKE = re.compile(
+    r"\b(limit_cpu|limit_memory|node_selector|toleration_seconds|mount_path|sub_path|read_only|host_path|empty_dir"
+    r"|config_map|persistent_volume_claim|service_account_name|airflow_sidecar_image)\b"
+)
+_KEYWORD = re.compile(r"\b(\w+)='([^']*)'")
+
+#: The first words of what a check says → the key that it is about, where they differ.
+_KEYS = {
+    "owner": "owners",
+    "tag": "tags",
+    "annotation": "annotations",
+    "profile": "profiles",
+    "param": "params",
+    "toleration": "tolerations",
+    "volume": "volumes",
+    "mounts": "volumeMounts",
+    "schedule": "schedule",
+    "schema": "params",
+    "default": "params",
+    "asset": "asset",
+    "name": "name",
+}
+
+
+def tell_pipeline_problems(report: Report, pipeline: Pipeline, paths: Mapping[str, Path]) -> None:
+    """Tells what no file may say, whoever wrote it; ``paths`` lead to the pipeline's nodes by their names."""
+    lines = {problem.line for problem in report.problems}
+    for problem in problems(pipeline):
+        path = _path(report, problem, pipeline, paths)
+        if report.document.place(path)[0] in lines and _is_told(report, problem, path):
+            continue
+        report.tell(path, _in_yaml(problem.what), _in_yaml(problem.effect), _in_yaml(problem.remedy))
+
+
+def _is_told(report: Report, problem: Problem, path: Path) -> bool:
+    """Whether reading the file has already told what is wrong on that line: one mistake, one message."""
+    del problem
+    line = report.document.place(path)[0]
+    return any(known.line == line for known in report.problems)
+
+
+def _path(report: Report, problem: Problem, pipeline: Pipeline, paths: Mapping[str, Path]) -> Path:
+    """The value that the problem is about: below the node that stands on its line, found by the words that it says."""
+    start: Path = ()
+    if problem.where != pipeline.source:
+        on_line = [path for path in paths.values() if report.document.place(path)[0] == problem.where.line]
+        start = on_line[0] if on_line else ()
+    data = _at(report.document.data, start)
+    words = [_camel(word) for word in _WORD.findall(problem.what)]
+    keys = [_KEYS.get(word, word) for word in words]
+    if not start:
+        data = {key: value for key, value in data.items() if key not in ("nodes", "edges")}
+    return next(filter(None, (_find(data, start, key, words) for key in keys)), start)
+
+
+def _find(data: Any, path: Path, key: str, words: list[str]) -> Path | None:
+    """Below ``path``, the value of ``key``; in it, one that the message names."""
+    for at, value in _walk(data, path):
+        if at[-1] == key:
+            named = [inner for inner, item in _walk(value, at) if inner[-1] in words or item in words]
+            return named[0] if named else at
+    return None
+
+
+def _walk(data: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    items: list[tuple[str | int, Any]] = []
+    if isinstance(data, dict):
+        items = [(key, value) for key, value in data.items() if key not in ("nodes", "edges", "config", "inputs")]
+    elif isinstance(data, list):
+        items = list(enumerate(data))
+    for key, value in items:
+        yield (*path, key), value
+        if isinstance(value, (dict, list)):
+            yield from _walk(value, (*path, key))
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _camel(word: str) -> str:
+    first, *rest = word.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in rest) if first else word
+
+
+def _in_yaml(text: str) -> str:
+    """The words of @task and @flow as a file writes them: limit_cpu='2' is limitCpu: '2'."""
+    text = text.replace("@flow(volumes=[...])", "volumes: of the pipeline")
+    return _KEYWORD.sub(r"\1: '\2'", _SNAKE.sub(lambda match: _camel(match[0]), text))

@@ -1,0 +1,91 @@
+"""When a pipeline starts: ``trigger:``, ``triggers:`` and ``schedule:`` of a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowhub_assets.from_yaml.section import Section
+from flowhub_assets.ir.spelling import did_you_mean
+from flowhub_assets.ir.triggers import Schedule, Trigger
+
+TYPES = ("manual", "webhook", "cron", "interval", "object-arrival")
+KEYS = ("type", "schedule", "every", "timezone", "config")
+
+#: What these types are told beside ``config:``, any key may be.
+_OPEN = ("webhook", "object-arrival")
+_TIMED = {"cron": "schedule", "interval": "every"}
+
+
+def triggers(pipeline: Section) -> tuple[Trigger, ...]:
+    """All triggers of ``pipeline``, in their order."""
+    found = []
+    one = pipeline.section("trigger", "{type: manual}", "the trigger")
+    if one is not None and "triggers" in pipeline:
+        remedy = "move the one under trigger: into the list"
+        pipeline.tell("trigger", "the pipeline has both trigger: and triggers:", "", remedy, at_key=True)
+    many = list(pipeline.sections("triggers", "{type: manual}"))
+    for section in [*([one] if one is not None else []), *many]:
+        trigger = _trigger(section)
+        if trigger is not None:
+            found.append(trigger)
+    return tuple(found)
+
+
+def schedule(pipeline: Section) -> Schedule | None:
+    """What a flow's ``schedule=`` says, beside any triggers."""
+    section = pipeline.section("schedule", "{cron: '0 6 * * *'}", "the schedule")
+    if section is None:
+        return None
+    section.allow(("cron", "every", "timezone"))
+    return Schedule(
+        cron=section.text("cron", "'0 6 * * *'"),
+        interval=section.seconds("every", "5m"),
+        timezone=section.text("timezone", "Asia/Seoul") or "UTC",
+    )
+
+
+def _trigger(section: Section) -> Trigger | None:
+    kind = section.one_of("type", TYPES)
+    if "type" not in section:
+        section.tell(None, f"{section.name} has no type", "it would never start a run", "write type: cron, say")
+    if kind is None:
+        return None
+    timed = _timed(section, kind)
+    return Trigger(kind, timed, _config(section, kind))
+
+
+def _timed(section: Section, kind: str) -> Schedule | None:
+    wanted = _TIMED.get(kind)
+    for key in ("schedule", "every", "timezone"):
+        if key in section and key != wanted and not (wanted and key == "timezone"):
+            other = next((name for name, own in _TIMED.items() if own == key), "cron")
+            remedy = f"leave it out, or write type: {other}"
+            section.tell(key, f"a trigger of type {kind} has {key!r}", "it would have no effect", remedy, at_key=True)
+    if wanted is None:
+        return None
+    if wanted not in section:
+        example = "schedule: '0 6 * * *' for each day at six" if kind == "cron" else "every: 5m"
+        section.tell(
+            None, f"a trigger of type {kind} has no {wanted}", "it would never start a run", f"write {example}"
+        )
+        return Schedule(cron="@daily") if kind == "cron" else Schedule(interval=86_400)
+    zone = section.text("timezone", "Asia/Seoul") or "UTC"
+    if kind == "interval":
+        return Schedule(interval=section.seconds("every", "5m") or 86_400, timezone=zone)
+    return Schedule(cron=(section.text("schedule", "'0 6 * * *'") or "@daily").strip(), timezone=zone)
+
+
+def _config(section: Section, kind: str) -> dict[str, Any]:
+    config = dict(section.mapping("config", "{path: articles}"))
+    for key, value in section.data.items():
+        if key in KEYS:
+            continue
+        near = did_you_mean(key, KEYS, likeness=0.75)
+        if kind not in _OPEN or near:
+            remedy = near or "leave it out"
+            section.tell(
+                key, f"a trigger of type {kind} has no key {key!r}", "it would have no effect", remedy, at_key=True
+            )
+        else:
+            config[key] = value
+    return config
