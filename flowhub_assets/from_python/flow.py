@@ -67,7 +67,7 @@ class Flow:
         from flowhub_assets.runtime.step import Runnable
 
         graph = trace(self)
-        bodies = {name: function.function for name, function in graph.functions.items()}
+        bodies = dict(graph.bodies)
         failure = None
         if self._failure is not None:
             failure = self._failure.as_task((FLOW_INPUT,), True)

@@ -8,12 +8,13 @@ from typing import Any, Optional
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.where import caller
 from flowhub_assets.ir.json_copy import json_copy
+from flowhub_assets.ir.pipeline import Retry
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 #: The keywords of @task beside name and env, which @flow has too.
 _TASK_WORDS = (
     "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
-    " limit_gpu retries retry_delay timeout pool priority"
+    " limit_gpu retries retry_delay retry_backoff retry_on timeout pool priority"
 ).split()
 #: The keywords of @flow beside name and env.
 _FLOW_WORDS = (
@@ -107,6 +108,31 @@ def seconds(word: str, value: object) -> Optional[float]:
     if hasattr(value, "total_seconds"):
         return float(value.total_seconds())
     raise wrong(word, value, f"seconds or a timedelta: {word}=600, {word}=timedelta(minutes=10)")
+
+
+def retry(words: Mapping[str, Any]) -> Retry:
+    """What retries, retry_delay, retry_backoff and retry_on ask for. Raises DefinitionError for a wrong type."""
+    times = whole_number("retries", words.get("retries"), 3)
+    delay = seconds("retry_delay", words.get("retry_delay")) or 0.0
+    backoff = text("retry_backoff", words.get("retry_backoff"), "exponential")
+    on = tuple(map(_error_name, sequence("retry_on", words.get("retry_on"), "['ConnectionError']")))
+    for word, given in (("retry_backoff", backoff), ("retry_on", on)):
+        if given and not times:
+            raise DefinitionError(
+                f"{word} is given without retries",
+                where=caller(),
+                effect="it would have no effect",
+                remedy=f"write retries=3 too, or leave {word} out",
+            )
+    return Retry(times, delay, on=on) if backoff is None else Retry(times, delay, backoff, on)
+
+
+def _error_name(error: object) -> str:
+    if isinstance(error, type) and issubclass(error, BaseException):
+        return error.__name__
+    if isinstance(error, str):
+        return error
+    raise wrong("an item of retry_on", error, "the class of an error, or its name: retry_on=[ConnectionError]")
 
 
 def quantity(word: str, value: object, example: str) -> Optional[str]:

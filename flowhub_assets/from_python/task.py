@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 from flowhub_assets.errors import DefinitionError, TracingError
 from flowhub_assets.from_python import options, placing
 from flowhub_assets.from_python.call_form import Parameters
+from flowhub_assets.from_python.conditional import Conditional
 from flowhub_assets.from_python.main_script import plain_errors
 from flowhub_assets.from_python.trace import current
 from flowhub_assets.from_python.traced import Traced
 from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
-from flowhub_assets.ir.pipeline import Retry, Task
+from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.ir.placement import Toleration, VolumeMount
 
 if TYPE_CHECKING:
@@ -64,7 +65,63 @@ class TaskFunction:
         if graph is not None:
             values, merge = self.parameters.bind(self.name, args, kwargs)
             return graph.call(self, values, merge)
-        for value in (*args, *kwargs.values()):
+        self._refuse_traced(*args, *kwargs.values())
+        if any(isinstance(value, Conditional) for value in (*args, *kwargs.values())):
+            from flowhub_assets.from_python.branching import call_plain
+
+            return call_plain(self, args, kwargs)
+        if len(args) > 1 and not kwargs and self.parameters.is_single:
+            return self.function(_merged_dicts(self.name, args))
+        return self.function(*args, **kwargs)
+
+    def map(self, *values: Any, over: str, max_concurrent: int = 0, most: int = 1_000) -> Any:
+        """The task once for each item of the list that ``values``, merged, have under the key ``over``.
+
+        Each call takes the other args, ``item``, and its ``index`` from 0. The value is ``{over: [...]}``, what the
+        calls returned, in the items' order. At most ``max_concurrent`` items are worked on at a time (0: as many as
+        the machine bears); a list of more than ``most`` is an error. With plain dicts, outside a flow's body, the
+        function is called here. Raises DefinitionError for a wrong word and, when it runs, ValueRefused where there
+        is no list.
+        """
+        from flowhub_assets.from_python import mapping
+
+        over, max_concurrent, most = mapping.checked_words(self, over, max_concurrent, most)
+        self._require_values(values, "map")
+        graph = current()
+        if graph is not None:
+            return mapping.map_in_flow(graph, self, values, over, max_concurrent, most)
+        self._refuse_traced(*values)
+        return mapping.map_plain(self, values, over, most, caller())
+
+    def branch(self, *values: Any, cases: Optional[Sequence[str]] = None, **named: Any) -> Any:
+        """A choice between branches of the flow, made by what the function returns for ``values``.
+
+        True or False: ``choice.true`` and ``choice.false``. With ``cases``, the name of one of them:
+        ``choice["pdf"]``, and ``choice.default`` for any other text or None. A branch is the value that was decided
+        on; a task that takes it runs only if that branch was chosen, and so does what needs only such tasks. A task
+        that takes the outputs of several branches runs where one of them ran; the others give it nothing.
+        """
+        from flowhub_assets.from_python import branching
+
+        ports = branching.ports_of(self, cases)
+        self._require_values((*values, *named.values()), "branch")
+        graph = current()
+        if graph is not None:
+            bound, merge = self.parameters.bind(self.name, values, named)
+            return branching.branch_in_flow(graph, self, ports, bound, merge)
+        self._refuse_traced(*values, *named.values())
+        return branching.branch_plain(self, ports, (*values, *named.values()))
+
+    def _require_values(self, values: Sequence[Any], word: str) -> None:
+        if not values:
+            raise DefinitionError(
+                f"{word} of task {self.name!r} is called without a value",
+                where=caller(),
+                remedy=f"hand the flow's input or another task's value to it: {self.__name__}.{word}(args, ...)",
+            )
+
+    def _refuse_traced(self, *values: Any) -> None:
+        for value in values:
             if isinstance(value, Traced):
                 raise TracingError(
                     f"task {self.name!r} is called with a value of flow {value.graph.flow.name!r}, outside its body",
@@ -72,9 +129,6 @@ class TaskFunction:
                     effect="the flow's graph is finished",
                     remedy=f"call {self.__name__} in the body of the flow",
                 )
-        if len(args) > 1 and not kwargs and self.parameters.is_single:
-            return self.function(_merged_dicts(self.name, args))
-        return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<task {self.name!r} at {self.source}>"
@@ -86,10 +140,7 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **({} if name is None else {"name": name}),
         "placement": placing.placement(words),
-        "retry": Retry(
-            options.whole_number("retries", words.get("retries"), 3),
-            options.seconds("retry_delay", words.get("retry_delay")) or 0.0,
-        ),
+        "retry": options.retry(words),
         "timeout": options.seconds("timeout", words.get("timeout")),
         "pool": options.text("pool", words.get("pool"), "gpu"),
         "priority": options.whole_number("priority", words.get("priority"), 10),
@@ -168,6 +219,8 @@ def task(
     limit_gpu: Optional[Amount] = None,
     retries: int = 0,
     retry_delay: Optional[Seconds] = None,
+    retry_backoff: Optional[str] = None,
+    retry_on: Optional[Sequence[Union[str, type[BaseException]]]] = None,
     timeout: Optional[Seconds] = None,
     pool: Optional[str] = None,
     priority: int = 0,
@@ -182,9 +235,11 @@ def task(function: Any = None, /, **words: Any) -> Any:
     ``image`` is the container image to run in; ``cpu``, ``memory`` and ``gpu`` are requests in Kubernetes'
     quantities ('500m', '4Gi', '1'; numbers are taken too), ``limit_cpu`` and ``limit_memory`` limits;
     request_cpu, request_memory and limit_gpu are older spellings of cpu, memory and gpu. ``retries`` counts
-    further tries after a failure, ``retry_delay`` and ``timeout`` are seconds or timedeltas, ``pool`` limits
-    how many tasks run at once, a higher ``priority`` starts first, ``env`` is laid over the profile for this
-    task alone. The docstring is the task's description.
+    further tries after a failure, ``retry_delay`` and ``timeout`` are seconds or timedeltas. ``retry_backoff`` says
+    how the delay grows ('constant', 'linear' or 'exponential'), ``retry_on`` which errors are worth another try, by
+    class or name, those derived from them too; all are if none is named. ``pool`` limits how many tasks run at
+    once, a higher ``priority`` starts first, ``env`` is laid over the profile for this task alone. The docstring is
+    the task's description.
 
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Optional
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from flowhub_assets.errors import DefinitionError, FlowhubError, TracingError
 from flowhub_assets.from_python.traced import Traced, described
 from flowhub_assets.from_python.where import caller, source_of_function
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Source, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Edge, Source, Task
+from flowhub_assets.ir.task_tree import waits_for
 
 if TYPE_CHECKING:
     from flowhub_assets.from_python.flow import Flow
@@ -25,14 +28,34 @@ class Graph:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.tasks: list[Task] = []
-        self.functions: dict[str, TaskFunction] = {}
+        self.bodies: dict[str, Callable[..., Any]] = {}
         self._called_at: dict[str, Source] = {}
+        #: The tasks that may be skipped, and the branches that have become tasks.
+        self._conditional: set[str] = set()
+        self._handed_on: dict[tuple[tuple[str, ...], tuple[Edge, ...]], Traced] = {}
         self._path = [flow]
         #: The names whose outputs the flow gives back; known when the body has returned.
         self.returned: tuple[str, ...] = ()
 
     def call(self, function: TaskFunction, values: Sequence[object], merge: bool) -> Traced:
         """Notes one call of a task. Raises DefinitionError if a value is not traced or the task is called twice."""
+        self.require_new(function)
+        taken, after = self.taken(function.name, values)
+        task = function.as_task(self.needs(function, taken, merge), merge)
+        return self.add(replace(task, after=after), {task.name: function.function})
+
+    def add(self, task: Task, bodies: Mapping[str, Callable[..., Any]]) -> Traced:
+        """Notes a task, with the bodies of it and of what runs inside it; gives its output."""
+        self.tasks.append(task)
+        self.bodies.update(bodies)
+        self._called_at[task.name] = caller()
+        upstream = waits_for(task)
+        if task.after or (upstream and all(name in self._conditional for name in upstream)):
+            self._conditional.add(task.name)
+        return Traced(self, (task.name,))
+
+    def require_new(self, function: TaskFunction) -> None:
+        """Raises DefinitionError if a task of that name has been called."""
         name = function.name
         if name in self._called_at:
             raise DefinitionError(
@@ -41,16 +64,46 @@ class Graph:
                 effect="two tasks of one flow cannot have one name: their values would overwrite each other",
                 remedy=f"name one of the calls: {function.__name__}.named('{name}-2')(...)",
             )
-        inputs = [self.checked(function.name, value) for value in values]
-        task = function.as_task(self._needs(function, inputs, merge), merge)
-        self.tasks.append(task)
-        self.functions[name] = function
-        self._called_at[name] = caller()
-        return Traced(self, (name,))
 
-    def _needs(self, function: TaskFunction, inputs: list[Traced], merge: bool) -> tuple[str, ...]:
+    def taken(self, name: str, values: Sequence[object]) -> tuple[list[Traced], tuple[Edge, ...]]:
+        """The values that task ``name`` is given, and the edges that decide whether it runs; none: its needs do.
+
+        Where it is handed a branch beside other values that may be missing, each branch becomes a task of its own,
+        which hands the value on: so what was not chosen gives nothing.
+        """
+        inputs = [self.checked(name, value) for value in values]
+        branches = [value for value in inputs if value.edges]
+        if not branches:
+            return inputs, ()
+        others = [one for value in inputs if not value.edges for one in value.names if one in self._conditional]
+        if not others and all(value.names == branches[0].names for value in branches):
+            return inputs, tuple(dict.fromkeys(edge for value in branches for edge in value.edges))
+        inputs = [self.handed_on(value) for value in inputs]
+        ways = [*others, *(one for value, given in zip(inputs, values) if value is not given for one in value.names)]
+        return inputs, tuple(Edge(one) for one in dict.fromkeys(ways))
+
+    def handed_on(self, value: Traced) -> Traced:
+        """The output of a task that gives on a branch's value; ``value`` itself if it is no branch."""
+        if not value.edges:
+            return value
+        key = (value.names, value.edges)
+        if key not in self._handed_on:
+            decider = next(task for task in self.tasks if task.name == value.edges[0].task)
+            ports = re.sub(r"[^\w.-]", "_", "-".join(str(edge.port) for edge in value.edges))
+            same = sum(edges == value.edges for _, edges in self._handed_on)
+            name = f"{decider.name}.{ports}" + (f"-{same + 1}" if same else "")
+            task = Task(name, value.names, decider.source, decider.function, run_on="engine", after=value.edges)
+            self._handed_on[key] = self.add(task, {name: dict})
+        return self._handed_on[key]
+
+    def merged_needs(self, inputs: Sequence[Traced]) -> tuple[str, ...]:
+        """The names of all ``inputs``, merged left to right."""
+        return merged(name for value in inputs for name in value.names)
+
+    def needs(self, function: TaskFunction, inputs: Sequence[Traced], merge: bool) -> tuple[str, ...]:
+        """What a call of ``function`` needs. Raises TracingError if a merged value is to be one of several."""
         if merge:
-            return merged(name for value in inputs for name in value.names)
+            return self.merged_needs(inputs)
         for value in inputs:
             if len(value.names) != 1:
                 raise TracingError(
@@ -88,11 +141,11 @@ class Graph:
                 effect="its graph would have no end",
                 remedy="call the tasks that it needs, or loop inside a task",
             )
-        names = merged(name for value in values for name in self.checked(flow.name, value).names)
+        taken, edges = self.taken(flow.name, values)
         first = len(self.tasks)
         self._path.append(flow)
         try:
-            result = call_body(flow, Traced(self, names))
+            result = call_body(flow, Traced(self, self.merged_needs(taken), edges))
             return Traced(self, self.result(flow, result, first))
         finally:
             self._path.pop()
@@ -103,7 +156,7 @@ class Graph:
         Where it returned None: those of its tasks (from number ``first`` on) whose output nobody takes.
         """
         if returned is None:
-            taken = {need for task in self.tasks[first:] for need in task.needs}
+            taken = {name for task in self.tasks[first:] for name in waits_for(task)}
             return tuple(task.name for task in self.tasks[first:] if task.name not in taken) or (FLOW_INPUT,)
         values = returned if isinstance(returned, (tuple, list)) else (returned,)
         if not values or not all(isinstance(value, Traced) and value.graph is self for value in values):
@@ -112,7 +165,7 @@ class Graph:
                 where=flow.source,
                 remedy="return what a task returned: return _c, or return _b, _c to give both back merged",
             )
-        return merged(name for value in values for name in value.names)
+        return self.merged_needs([self.handed_on(value) for value in values])
 
 
 def current() -> Optional[Graph]:
@@ -171,6 +224,10 @@ def merged(names: Iterator[str]) -> tuple[str, ...]:
 
 
 def _shown(value: object) -> str:
+    from flowhub_assets.from_python.branching import Choice
+
+    if isinstance(value, Choice):
+        return repr(value)[1:-1]
     if value is None:
         return "None"
     if isinstance(value, (list, tuple)) and any(isinstance(item, Traced) for item in value):
@@ -179,8 +236,11 @@ def _shown(value: object) -> str:
 
 
 def _instead(name: str, value: object) -> str:
+    from flowhub_assets.from_python.branching import Choice, first_branch
     from flowhub_assets.from_python.task import TaskFunction
 
+    if isinstance(value, Choice):
+        return f"hand one of its branches to the task: {name}({first_branch(value)})"
     if isinstance(value, TaskFunction):
         return f"call it first: {name}({value.__name__}(args))"
     if value is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowhub_assets.errors import TracingError
 from flowhub_assets.from_python.where import caller
-from flowhub_assets.ir.pipeline import FLOW_INPUT
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Edge
 
 if TYPE_CHECKING:
     from flowhub_assets.from_python.trace import Graph
@@ -18,16 +18,19 @@ _INSIDE = "do it inside a task: def my_task(args): ..."
 class Traced:
     """What the tasks ``names`` will return, merged left to right, in the body of the flow that ``graph`` belongs to.
 
-    Whatever would need the value itself raises TracingError with the user's line and what to write instead.
+    With ``edges`` it is a branch of a choice: it is there only if one of them is live. Whatever would need the
+    value itself raises TracingError with the user's line and what to write instead.
     """
 
-    __slots__ = ("graph", "names")
+    __slots__ = ("edges", "graph", "names")
     graph: Graph
     names: tuple[str, ...]
+    edges: tuple[Edge, ...]
 
-    def __init__(self, graph: Graph, names: tuple[str, ...]) -> None:
+    def __init__(self, graph: Graph, names: tuple[str, ...], edges: tuple[Edge, ...] = ()) -> None:
         object.__setattr__(self, "graph", graph)
         object.__setattr__(self, "names", names)
+        object.__setattr__(self, "edges", edges)
 
     def __repr__(self) -> str:
         return f"<{described(self.names)}, known when the flow runs>"
@@ -87,8 +90,10 @@ def _refuse(how: str, remedy: str) -> Any:
     return refuse
 
 
-_LOOP = "loop inside a task; or return what the loop needs and let one task go through it: for item in args['items']"
-_CHOOSE = "decide inside a task: def my_task(args): if args['key']: ...; a task may return {**args} unchanged"
+_LOOP = (
+    "loop inside a task: for item in args['items']; or run a task once for each item: my_task.map(value, over='items')"
+)
+_CHOOSE = "decide inside a task: if args['key']: ...; or let a task choose what runs: choice = is_big.branch(value)"
 _COMPUTE = "compute inside a task: def my_task(args): return {**args, 'total': args['a'] + args['b']}"
 _TEXT = "make the text inside a task: def my_task(args): f\"{args['key']}\""
 _WITH = "open it inside a task: def my_task(args): with open(args['path']) as file: ..."
@@ -101,7 +106,7 @@ _ARITHMETIC = (
 )
 
 # How each kind of use is called, what to write instead, and the methods through which Python asks for it.
-_REFUSED = (
+REFUSED = (
     ("used as a condition (if, while, and, or, not)", _CHOOSE, "bool"),
     ("looped over or unpacked", _LOOP, "iter next reversed"),
     ("searched with 'in'", _CHOOSE, "contains"),
@@ -116,6 +121,6 @@ _REFUSED = (
     ("used as a path", _WITH, "fspath"),
     ("used in arithmetic", _COMPUTE, _ARITHMETIC),
 )
-for _how, _remedy, _methods in _REFUSED:
+for _how, _remedy, _methods in REFUSED:
     for _method in _methods.split():
         setattr(Traced, f"__{_method}__", _refuse(_how, _remedy))

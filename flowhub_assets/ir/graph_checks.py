@@ -9,7 +9,7 @@ from flowhub_assets import names
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Pipeline, Source, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
-from flowhub_assets.ir.task_tree import Level, all_tasks, levels, noun, told
+from flowhub_assets.ir.task_tree import Level, all_tasks, levels, noun, told, waits_for
 
 #: Names become parts of file names and object keys, whose parts hold 255 bytes.
 _LONGEST_NAME = 200
@@ -122,17 +122,11 @@ def _edge_fault(task: Task, edge: Edge, known: Mapping[str, Task]) -> Iterator[P
         yield Problem(what, task.source, f"{told(task)} would never run", remedy)
 
 
-def waits(task: Task) -> tuple[str, ...]:
-    """The names of the tasks that must have ended before ``task`` starts, each once; of a loop's tasks, its own."""
-    names_of = (*task.needs, *(edge.task for edge in task.after))
-    return tuple(dict.fromkeys(name for name in names_of if name not in (FLOW_INPUT, LOOP_ITEM)))
-
-
 def has_no_cycle(pipeline: Pipeline) -> Iterator[Problem]:
     """No task waits for itself, directly or through others."""
     for level in levels(pipeline):
         known = {task.name: task for task in level.tasks}
-        path = find_cycle({task.name: waits(task) for task in level.tasks})
+        path = find_cycle({task.name: waits_for(task) for task in level.tasks})
         if path:
             yield Problem(
                 f"{noun(known[path[0]])}s need each other in a circle: {' -> '.join(path)}",
@@ -167,11 +161,11 @@ def stands_in_order(pipeline: Pipeline) -> Iterator[Problem]:
     """Each task stands after all that it waits for."""
     for level in levels(pipeline):
         known = {task.name for task in level.tasks}
-        if find_cycle({task.name: waits(task) for task in level.tasks}):
+        if find_cycle({task.name: waits_for(task) for task in level.tasks}):
             continue  # no order exists: has_no_cycle says so
         seen: set[str] = set()
         for task in level.tasks:
-            for name in waits(task):
+            for name in waits_for(task):
                 if name in known and name not in seen:
                     how = "needs" if name in task.needs else "comes after"
                     what = f"{told(task)} stands before {name!r}, which it {how}"
@@ -197,12 +191,12 @@ def failure_task_takes_the_input(pipeline: Pipeline) -> Iterator[Problem]:
 def final_tasks_take_the_input(pipeline: Pipeline) -> Iterator[Problem]:
     """What runs at the end of each run needs no other task: it also runs when some of them have failed."""
     for task in pipeline.finally_tasks:
-        needed = [name for name in waits(task) if name != FLOW_INPUT]
+        needed = waits_for(task)
         if needed:
             yield Problem(
                 f"the final {told(task)} needs {listed(map(repr, needed))}",
                 task.source,
-                "it runs in their order at the end, also when a run has failed and nothing is there to take",
+                "it runs at the end, also when the run has failed and nothing is there to take",
                 "let it use params, variables and failure alone, or make it one of the pipeline's own tasks",
             )
 

@@ -46,6 +46,12 @@ def levels(pipeline: Pipeline) -> list[Level]:
     return found
 
 
+def waits_for(task: Task) -> tuple[str, ...]:
+    """The tasks that must have ended before ``task`` starts, each once: those that it needs or comes after."""
+    names = (*task.needs, *(edge.task for edge in task.after))
+    return tuple(dict.fromkeys(name for name in names if name not in (FLOW_INPUT, LOOP_ITEM)))
+
+
 def told(task: Task) -> str:
     """``node 'x'`` or ``task 'x'``: the word that its writer knows it by."""
     return f"{noun(task)} {task.name!r}"

@@ -435,3 +435,22 @@ def test_wide_and_deep_graphs() -> None:
 
     assert len(deep.pipeline.tasks) == 1000
     assert isinstance(deep, Flow)
+
+
+def test_which_errors_are_tried_again_and_when() -> None:
+    class OutOfTea(Exception):
+        """One of the user's own."""
+
+    @task(retries=3, retry_delay=2, retry_backoff="exponential", retry_on=(ConnectionError, "TimeoutError", OutOfTea))
+    def fetch(args: Args) -> Args:
+        return args
+
+    retry = _only(_calls(fetch)).retry
+    assert retry == Retry(3, 2.0, "exponential", ("ConnectionError", "TimeoutError", "OutOfTea"))
+
+
+def _calls(function: Any) -> Any:
+    def main(args: Any) -> Any:
+        return function(args)
+
+    return main
