@@ -35,10 +35,10 @@ def register(kind: Kind) -> Kind:
     """
     require_kind(kind)
     other = _registered.get(kind.name)
-    if other is None and kind.name in BUILTIN and not kind.__module__.startswith(f"{_BUILTIN_PACKAGE}."):
-        other = get(kind.name)
+    if kind.name in BUILTIN and not _is_built_in(kind):
+        raise _clash(kind, "a built-in kind")
     if other is not None and not _is_same(kind, other):
-        raise _clash(kind, other)
+        raise _clash(kind, f"{other.__name__} at {place_of(other)}")
     _registered[kind.name] = kind
     return kind
 
@@ -118,9 +118,11 @@ def _is_same(kind: type[Node], other: type[Node]) -> bool:
     return kind is other or (kind.__qualname__ == other.__qualname__ and file_of(kind) == file_of(other))
 
 
-def _clash(kind: type[Node], other: type[Node]) -> DefinitionError:
-    built_in = other.__module__.startswith(f"{_BUILTIN_PACKAGE}.")
-    whose = "a built-in kind" if built_in else f"{other.__name__} at {place_of(other)}"
+def _is_built_in(kind: type[Node]) -> bool:
+    return kind.__module__.startswith(f"{_BUILTIN_PACKAGE}.")
+
+
+def _clash(kind: type[Node], whose: str) -> DefinitionError:
     return DefinitionError(
         f"{kind.__name__} has the name {kind.name!r} of {whose}",
         where=place_of(kind),

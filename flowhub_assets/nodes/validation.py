@@ -139,14 +139,17 @@ def _problem(model: type[NodeModel], path: tuple[str | int, ...], found: list[Er
 
 def _wanted(error: ErrorDetails) -> str:
     message = error["msg"].partition(", unable to parse")[0].partition(" or instance of")[0]
-    if message.startswith("Input should "):
-        wanted = message.removeprefix("Input should ")
-        for technical, plain in _PLAIN_WORDS.items():
-            wanted = wanted.replace(f"a valid {technical}", plain)
-        return f"must {wanted}"
-    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    rule = _RULE.fullmatch(message)
+    if rule is None:
+        return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    wanted = rule[1]
+    for technical, plain in _PLAIN_WORDS.items():
+        wanted = wanted.replace(f"a valid {technical}", plain)
+    return f"must {wanted}"
 
 
+#: How pydantic says most rules: "Input should be ...", "List should have at most 2 items after validation, not 3".
+_RULE = re.compile(r"[A-Z][\w ]* should (.+?)(?: after validation)?(?:, not \d+)?", re.DOTALL)
 #: How pydantic names JSON's types, and how this project does.
 _PLAIN_WORDS = {
     "string": "text",

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -64,7 +64,7 @@ class Choice(Node):
     """Takes the port that it is told."""
 
     name = "choice"
-    ports = ("yes", "no")
+    ports: ClassVar[tuple[str, ...]] = ("yes", "no")
 
     class Input(NodeInput):
         port: str
