@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from flowhub_assets.ir.pipeline import LOOP_ITEM, Pipeline, Task
 from flowhub_assets.ir.pipeline import Node as WrittenNode
-from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.conditions import holds
 from flowhub_assets.nodes.running import run_node
 from flowhub_assets.nodes.scope import scope_of
-from flowhub_assets.nodes.sdk import NodeContext, NodeError
+from flowhub_assets.nodes.sdk import Node, NodeContext, NodeError
 from flowhub_assets.nodes.templates import TemplateProblem, render
 from flowhub_assets.nodes.validation import InputRefused, path_text, type_text
+from flowhub_assets.nodes.verbatim import verbatim_fields
 from flowhub_assets.runtime.step import Body, Skip
 from flowhub_assets.runtime.step_context import current_step
 
@@ -50,10 +51,11 @@ class NodeBody:
         if condition is not None and not _told(lambda: holds(condition, scope, scope.keys()), ("when",)):
             return Skip(f"its condition does not hold: {condition}")
         if self.task.loop is not None:
-            return {"items": _items(self.task, node, scope)}
+            return {"items": _items(self.task, node, scope, _iteration(self.task, args))}
+        kind = registry.get(node.type)
         return run_node(
-            registry.get(node.type),
-            _rendered(node.config, scope, "config"),
+            kind,
+            _rendered_config(kind, node.config, scope),
             _rendered(node.inputs, scope, "inputs"),
             self._context(args),
             alone=self.task.run_on != "engine",
@@ -67,12 +69,21 @@ class NodeBody:
             attempt=step.attempt,
             # Whoever gave the node a process of its own keeps its time, too.
             timeout=self.task.timeout if self.task.run_on == "engine" else None,
+            iteration=_iteration(self.task, args),
             logger=step.log,
             cancellation=step.cancellation,
         )
 
 
-def _items(task: Task, node: WrittenNode, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _iteration(task: Task, args: tuple[Mapping[str, Any], ...]) -> tuple[int, ...]:
+    """The indexes of the items that the task works on, that of the outermost loop first; () outside of loops."""
+    if LOOP_ITEM not in task.needs:
+        return ()
+    item = args[task.needs.index(LOOP_ITEM)]
+    return (*item.get("outer", ()), item["index"])
+
+
+def _items(task: Task, node: WrittenNode, scope: Mapping[str, Any], outer: tuple[int, ...]) -> list[dict[str, Any]]:
     assert task.loop is not None
     place, written = ("config", node.config) if "items" in node.config else ("inputs", node.inputs)
     items = _rendered({"items": written.get("items", task.loop.over)}, scope, place)["items"]
@@ -88,7 +99,15 @@ def _items(task: Task, node: WrittenNode, scope: Mapping[str, Any]) -> list[dict
             remedy="Make the list shorter, or raise maxIterations of the loop's config.",
             retry=False,
         )
-    return [{"item": item, "index": index} for index, item in enumerate(items)]
+    around = {"outer": list(outer)} if outer else {}
+    return [{"item": item, "index": index, **around} for index, item in enumerate(items)]
+
+
+def _rendered_config(kind: type[Node], values: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The config rendered, but for what the kind takes as it is written."""
+    as_written = verbatim_fields(kind.Config) if kind.Config else frozenset()
+    rendered = {key: value for key, value in values.items() if key not in as_written}
+    return {**values, **_rendered(rendered, scope, "config")}
 
 
 def _rendered(values: Mapping[str, Any], scope: Mapping[str, Any], told_as: str) -> dict[str, Any]:

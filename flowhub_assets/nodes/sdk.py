@@ -81,13 +81,15 @@ class NodeContext:
     """What a running node can ask for; ``execute`` gets it as ``context``.
 
     ``node`` is the node's id, ``profile`` the values of the env profile with project, run_id and task,
-    ``attempt`` counts from 1, ``timeout`` is in seconds, and ``logger`` writes to the step's own log.
+    ``attempt`` counts from 1, ``timeout`` is in seconds, and ``logger`` writes to the step's own log. ``iteration``
+    holds the index of the loop's item that the node works on, behind those of the loops around it; () outside of loops.
     """
 
     node: str = "node"
     profile: Mapping[str, Any] = field(default_factory=dict, repr=False)
     attempt: int = 1
     timeout: float | None = None
+    iteration: tuple[int, ...] = ()
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("flowhub.step"), repr=False)
     cancellation: Cancellation = field(default_factory=Cancellation, repr=False)
 
