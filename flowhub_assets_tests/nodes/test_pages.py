@@ -34,7 +34,6 @@ def test_every_built_in_kind_is_documented(name: str) -> None:
     for model in (kind.Config, kind.Input, kind.Output):
         for field, info in model.model_fields.items() if model else ():
             assert info.description, f"{name}: {field} of {model} has no description"
-            assert info.description[0].isupper(), f"{name}: {field}"
 
 
 def test_a_page_says_all_about_a_kind() -> None:
