@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,15 @@ class Limits:
 
 
 def run_plan(
-    executor: HybridExecutor, plan_context: PlanOrchestrationContext, plan: ExecutionPlan
+    executor: HybridExecutor,
+    plan_context: PlanOrchestrationContext,
+    plan: ExecutionPlan,
+    flush: Callable[[], None],
 ) -> Iterator[DagsterEvent]:
-    """Runs the plan to its end; yields the events. Raises DagsterExecutionInterruptedError if it is stopped."""
+    """Runs the plan to its end; yields the events. Raises DagsterExecutionInterruptedError if it is stopped.
+
+    ``flush`` makes durable what has been told so far.
+    """
     untagged = executor.limits.untagged if _can_leave_this_process(plan_context) else LIGHT
     light_steps = _light_steps(plan_context, plan, untagged)
     handler = executor.local_handler.name
@@ -58,13 +64,13 @@ def run_plan(
         EngineEventData.in_process(os.getpid(), plan.step_keys_to_execute),
     )
     if not light_steps:
-        yield from _run(executor, plan_context, plan, untagged, None)
+        yield from _run(executor, plan_context, plan, untagged, None, flush)
         return
     manager = light_context_manager(plan_context, light_steps)
     yield from manager.prepare_context()
     closed = False
     try:
-        yield from _run(executor, plan_context, plan, untagged, manager.get_context())
+        yield from _run(executor, plan_context, plan, untagged, manager.get_context(), flush)
     except GeneratorExit:
         closed = True
         raise
@@ -80,6 +86,7 @@ def _run(
     plan: ExecutionPlan,
     untagged: str,
     context: PlanExecutionContext | None,
+    flush: Callable[[], None],
 ) -> Iterator[DagsterEvent]:
     limits = executor.limits
     with contextlib.ExitStack() as stack:
@@ -102,7 +109,7 @@ def _run(
             )
         )
         heavy = HeavySteps(executor, executor.local_handler, plan_context, state, check_health_every=_HEALTH)
-        yield from RunLoop(plan_context, state, pools, light, heavy).events()
+        yield from RunLoop(plan_context, state, pools, light, heavy, flush).events()
 
 
 def _light_steps(plan_context: PlanOrchestrationContext, plan: ExecutionPlan, untagged: str) -> list[IExecutionStep]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flowhub_assets.errors import TaskCancelled
 from flowhub_assets.executor.dagster_private import (
@@ -41,12 +41,14 @@ class RunLoop:
         pools: Pools,
         light: LightSteps | None,
         heavy: HeavySteps,
+        flush: Callable[[], None],
     ) -> None:
         self._plan_context = plan_context
         self._state = state
         self._pools = pools
         self._light = light
         self._heavy = heavy
+        self._flush = flush
         self._tailed = 0.0
 
     def events(self) -> Iterator[DagsterEvent]:
@@ -79,6 +81,7 @@ class RunLoop:
             if self._light is not None and self._state.is_light(step):
                 self._light.start(step, self._state.get_known_state())
             else:
+                self._flush()  # its process may read what its upstream steps have told
                 self._heavy.start(step)
 
     def _news(self, seconds: float) -> Iterator[DagsterEvent]:
@@ -99,6 +102,8 @@ class RunLoop:
         for event in item.events:
             self._state.handle_event(event)
             yield event
+            if event.is_step_up_for_retry:
+                self._flush()
         if not item.ended:
             return
         if item.error is not None and self._plan_context.raise_on_error:

@@ -12,6 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import DagsterLogHandler, DagsterLogManager
+from flowhub_assets.executor.step_output import writing_to_none
 
 #: The handler that takes what Python's loggers say in this thread; None inside a step but outside of user code.
 _capturing: ContextVar[logging.Handler | None] = ContextVar("flowhub_capturing_handler")
@@ -36,7 +37,8 @@ class _GatedHandler(DagsterLogHandler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         if not self._gate.closed:
-            super().emit(record)
+            with writing_to_none():
+                super().emit(record)
 
 
 class StepLogManager(DagsterLogManager):

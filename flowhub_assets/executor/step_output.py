@@ -89,6 +89,16 @@ def writing_to(output: StepOutput) -> Iterator[None]:
         output.close()
 
 
+@contextlib.contextmanager
+def writing_to_none() -> Iterator[None]:
+    """What this thread prints inside is not the step's: loggers write the run's log to the console, too."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 class _Routed:
     """Stands for sys.stdout or sys.stderr: passes everything on, and keeps a copy for the step that writes."""
 
