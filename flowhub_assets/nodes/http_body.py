@@ -27,18 +27,25 @@ class BodyTooLarge(Exception):
 
 
 class BodyUnreadable(Exception):
-    """A body that is compressed in a way that is not offered, or is damaged; the text says how."""
+    """A body that is compressed in a way that is not offered, or is damaged; the text says how.
+
+    ``cut`` is whether only its end is missing.
+    """
+
+    def __init__(self, what: str, cut: bool = False) -> None:
+        super().__init__(what)
+        self.cut = cut
 
 
 async def body_chunks(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
-    """The decompressed body in pieces of 64 KiB at most, ``most`` bytes in all.
+    """The decompressed body, piece by piece as it arrives, ``most`` bytes in all.
 
     Raises BodyTooLarge before the bytes beyond are read, BodyUnreadable, and httpx's errors of the connection.
     """
     decode = _decoder(response.headers.get("content-encoding", ""))
     _refuse_announced(response, most)
     size = 0
-    async for raw in response.aiter_raw(_PIECE):
+    async for raw in response.aiter_raw():
         for piece in decode(raw):
             size += len(piece)
             if size > most:
@@ -46,7 +53,7 @@ async def body_chunks(response: httpx.Response, most: int) -> AsyncIterator[byte
             yield piece
     # A compressed body tells its own end.
     if isinstance(decode, _Inflate) and not decode.complete:
-        raise BodyUnreadable("its compressed body ends in the middle")
+        raise BodyUnreadable("its compressed body ends in the middle", cut=True)
 
 
 async def body_bytes(response: httpx.Response, most: int) -> bytes:

@@ -116,7 +116,8 @@ async def answer(client: httpx.AsyncClient, request: httpx.Request, told: Told) 
             remedy = "Is the address right? SSL_CERT_FILE names a file of further certificates to trust."
         raise HttpFailed(f"{told.call} reaches no server: {reason}", remedy=remedy, worked_on=False) from None
     except (BodyTooLarge, BodyUnreadable) as error:
-        raise HttpFailed(f"{told.call}: {error}", remedy=_body_remedy(error), retry=False) from None
+        cut = isinstance(error, BodyUnreadable) and error.cut
+        raise HttpFailed(f"{told.call}: {error}", remedy=_body_remedy(error), retry=cut) from None
     except httpx.LocalProtocolError as error:
         raise HttpFailed(f"{told.call} cannot be sent: {told.clean(str(error))}", retry=False) from None
     except httpx.HTTPError as error:
@@ -141,6 +142,8 @@ def _unreachable(error: AddressRefused | HostUnknown, told: Told) -> HttpFailed:
 def _body_remedy(error: BodyTooLarge | BodyUnreadable) -> str:
     if isinstance(error, BodyTooLarge):
         return "Raise config.maxBytes, or store the answer: config.expect: file."
+    if error.cut:
+        return "See the server's log."
     return "Ask for gzip only, or for no compression: headers: {Accept-Encoding: identity}."
 
 
