@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from flowhub_assets.cli.check import check
 from flowhub_assets.cli.demo import demo
 from flowhub_assets.cli.nodes import nodes
+from flowhub_assets.cli.run import run
 from flowhub_assets.errors import FlowhubError
 
 
@@ -16,8 +18,10 @@ def flowhub() -> None:
     """Pipelines written once, run on a laptop, in Dagster, on Kubernetes."""
 
 
+flowhub.add_command(check)
 flowhub.add_command(demo)
 flowhub.add_command(nodes)
+flowhub.add_command(run)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
@@ -35,6 +36,7 @@ class _Script:
 
     path = ""
     arguments: Sequence[str] = ()
+    command: Sequence[str] = ()
     namespace: argparse.Namespace | None = None
 
 
@@ -61,7 +63,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises InputError instead of leaving the process."""
-        remedy = "python workflow.py --help lists all arguments.".replace("workflow.py", self.prog)
+        start = shlex.join(_Script.command) or f"python {self.prog}"
+        remedy = f"All arguments are listed by {start} --help."
         raise InputError(message, effect="Nothing was run.", remedy=remedy)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
@@ -82,6 +85,8 @@ class Parser(argparse.ArgumentParser):
 def get_parser() -> argparse.ArgumentParser:
     """A parser with all of flowhub's arguments, to which a script adds its own: parser.add_argument('--count')."""
     prog = os.path.basename(_Script.path or sys.argv[0]) if sys.argv and sys.argv[0] else "workflow.py"
+    if _Script.command and _Script.command[0] != "python":
+        prog = shlex.join(_Script.command)
     parser = Parser(prog=prog, description="Runs the flow of this file.", allow_abbrev=False)
     group = parser.add_argument_group("flowhub")
     add = group.add_argument
@@ -118,9 +123,23 @@ def parse_args(parser: argparse.ArgumentParser | None = None) -> argparse.Namesp
     return _parse(parser, _module_of(sys._getframe(2)))
 
 
-def begin(path: str, arguments: Sequence[str]) -> None:
-    """From now on the module of ``path`` is the script that runs, and ``arguments`` are its command line."""
+def begin(path: str, arguments: Sequence[str], command: Sequence[str]) -> None:
+    """From now on the module of ``path`` is the script that runs, and ``arguments`` are its command line.
+
+    ``command`` are the words before them: python workflow.py, say.
+    """
     _Script.path, _Script.arguments, _Script.namespace = os.path.abspath(path), list(arguments), None
+    _Script.command = tuple(command)
+
+
+def command() -> list[str]:
+    """The words that the command line began with, before its arguments."""
+    return list(_Script.command) or ["python", sys.argv[0]]
+
+
+def naming(flow: str) -> str:
+    """How the user says which flow of the file is meant."""
+    return f"--flow {flow}" if command()[0] == "python" else shlex.join([*command(), flow])
 
 
 def script_arguments(arguments: Sequence[str]) -> argparse.Namespace:

@@ -29,13 +29,18 @@ def find_files(folder: str, or_if: Optional[Callable[[str], bool]] = None) -> li
 
 def python_files(folder: str) -> list[str]:
     """The Python files under ``folder`` that may be a user's own, sorted; ``find_files`` says which are passed over."""
+    return files_ending(folder, ".py")
+
+
+def files_ending(folder: str, *endings: str) -> list[str]:
+    """The files under ``folder`` whose names end so, sorted; hidden ones and those of environments are passed over."""
     found = []
     for place, folders, files in os.walk(folder):
         if "pyvenv.cfg" in files:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_CODE)
-        found += [os.path.join(place, name) for name in files if name.endswith(".py") and name[0] not in "._"]
+        found += [os.path.join(place, name) for name in files if name.endswith(endings) and name[0] not in "._"]
     return sorted(found)
 
 

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from types import FrameType, ModuleType
-from typing import NoReturn
+from functools import partial
+from types import FrameType
+from typing import Callable, NoReturn
 
 from flowhub_assets.errors import DefinitionError, FlowhubError, InputError
 from flowhub_assets.from_python import arguments as script_arguments
-from flowhub_assets.from_python import summary
-from flowhub_assets.from_python.exporting import export
+from flowhub_assets.from_python.command import SIGNALLED, WRONG, run_command
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.from_python.main_script import main_block_line
-from flowhub_assets.from_python.progress import PlainLines, progress_for
-from flowhub_assets.from_python.script_input import (
-    choose_task_inputs,
-    read_flow_input,
-    read_task_inputs,
-    saved_flow_input,
-)
-from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.spelling import did_you_mean, listed
-from flowhub_assets.runtime.local import new_run_id, run_pipeline
-from flowhub_assets.runtime.outcome import Outcome
-from flowhub_assets.runtime.profiles import choose_profile
-from flowhub_assets.runtime.run_log import RunLog, kept_outputs, read_run_log
 from flowhub_assets.runtime.step import Runnable
 
-#: Exit codes, as shells know them: a run that failed; wrong arguments, input or workflow; a signal.
-FAILED, WRONG, SIGNALLED = 1, 2, 128
+#: What a file holds: by name, what makes each pipeline ready to run. The others' mistakes do not matter then.
+Choices = Mapping[str, Callable[[], Runnable]]
 
 
 class _Terminated(KeyboardInterrupt):
@@ -42,43 +29,27 @@ class _Terminated(KeyboardInterrupt):
 
 def start(path: str) -> NoReturn:
     """Loads the workflow file at ``path``, runs its command line (sys.argv) and ends the process."""
-    raise SystemExit(_exit_code(path, sys.argv[1:]))
+    raise SystemExit(run_file(path, sys.argv[1:], ("python", sys.argv[0]), script_choices))
 
 
-def main(argv: Sequence[str], module: ModuleType) -> int:
-    """Does what the arguments ``argv`` ask of the flow in ``module``; returns the exit code.
+def run_file(
+    path: str,
+    argv: Sequence[str],
+    command: Sequence[str],
+    load: Callable[[str], Choices],
+    params: Mapping[str, str] | None = None,
+) -> int:
+    """Does what ``argv`` ask of one of the pipelines that ``load`` finds in the file at ``path``.
 
-    0: it succeeded; 1: a task failed. Raises InputError, ProfileError and DefinitionError for what is wrong
-    before anything runs, ValueMissing for a --task whose upstream outputs are not saved.
+    ``command`` is how the file was started, for the words of hints; ``params`` are texts that lie over the input.
+    Returns the exit code; what is wrong is told on stderr, and SIGTERM and Ctrl-C stop the tasks first.
     """
-    arguments = script_arguments.script_arguments(argv)
-    runnable = _choose_flow(module, arguments.flow).runnable
-    profile = choose_profile(runnable.pipeline, arguments.env)
-    if arguments.export:
-        return export(runnable, arguments.env, arguments.export, arguments.output)
-    if arguments.output and os.path.isdir(arguments.output):
-        raise InputError(
-            "--output names a folder", where=arguments.output, effect="Nothing was run.", remedy="Name a file in it."
-        )
-    job_input, log_path = _job_files(arguments)
-    if arguments.task:
-        return _run_task(runnable, arguments, profile, job_input, read_run_log(log_path))
-    return _run_flow(runnable, arguments, profile, job_input, read_run_log(log_path))
-
-
-def _exit_code(path: str, argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        script_arguments.begin(path, argv)
-        module = load_module(path)
-        line = main_block_line(path)
-        if line:
-            print(
-                f"flowhub: {os.path.basename(path)}:{line}: what stands under if __name__ == '__main__' is not run;"
-                " @flow itself starts the flow",
-                file=sys.stderr,
-            )
-        code = main(argv, module)
+        script_arguments.begin(path, argv, command)
+        if not path.endswith(".py"):
+            script_arguments.script_arguments(argv)  # such a file adds none: --help does not wait for its mistakes
+        code = _run(path, argv, load(path), params or {})
         sys.stdout.flush()
         return code
     except script_arguments.ScriptEnds as end:
@@ -96,148 +67,52 @@ def _exit_code(path: str, argv: Sequence[str]) -> int:
         return SIGNALLED + signal.SIGPIPE
 
 
+def script_choices(path: str) -> Choices:
+    """The flows of the Python file at ``path``. Raises DefinitionError for whatever is wrong with the file."""
+    module = load_module(path)
+    line = main_block_line(path)
+    if line:
+        print(
+            f"flowhub: {os.path.basename(path)}:{line}: what stands under if __name__ == '__main__' is not run;"
+            " @flow itself starts the flow",
+            file=sys.stderr,
+        )
+    return {flow.name: partial(_runnable, flow) for flow in flows_in(module)}
+
+
+def _runnable(flow: Flow) -> Runnable:
+    return flow.runnable
+
+
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
 
-def _choose_flow(module: ModuleType, name: str | None) -> Flow:
-    flows = {flow.name: flow for flow in flows_in(module)}
-    names = listed(map(repr, flows))
-    file = getattr(module, "__file__", "") or module.__name__
-    if not flows:
+def _run(path: str, argv: Sequence[str], choices: Choices, params: Mapping[str, str]) -> int:
+    arguments = script_arguments.script_arguments(argv)
+    return run_command(_choose(path, choices, arguments.flow)(), arguments, params)
+
+
+def _choose(path: str, choices: Choices, name: str | None) -> Callable[[], Runnable]:
+    names = listed(map(repr, choices))
+    kind = "flow" if path.endswith(".py") else "pipeline"
+    if not choices:
         raise DefinitionError(
-            "this file holds no flow", where=file, remedy="Put @flow above the function that calls the tasks."
+            "this file holds no flow", where=path, remedy="Put @flow above the function that calls the tasks."
         )
-    if name is None and len(flows) > 1:
+    if name is None and len(choices) > 1:
         raise InputError(
-            f"this file holds {len(flows)} flows: {names}",
-            where=file,
+            f"this file holds {len(choices)} {kind}s: {names}",
+            where=path,
             effect="Nothing was run.",
-            remedy=f"Say which: --flow {next(iter(flows))}.",
+            remedy=f"Say which: {script_arguments.naming(next(iter(choices)))}.",
         )
-    if name is not None and name not in flows:
-        near = did_you_mean(name, flows)
+    if name is not None and name not in choices:
+        near = did_you_mean(name, choices)
         raise InputError(
-            f"there is no flow {name!r}" + (f": {near}" if near else ""),
-            where=file,
+            f"there is no {kind} {name!r}" + (f": {near}" if near else ""),
+            where=path,
             effect="Nothing was run.",
-            remedy=f"Flows of this file: {names}.",
+            remedy=f"{kind.capitalize()}s of this file: {names}.",
         )
-    return next(iter(flows.values())) if name is None else flows[name]
-
-
-def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
-    """The job's input.json, if there is one, and the path of the run log."""
-    if arguments.job is None:
-        return None, arguments.run_log or "run.json"
-    try:
-        if not os.path.isdir(arguments.job):
-            os.makedirs(arguments.job)
-            print(f"flowhub: made the job's folder {arguments.job}", file=sys.stderr)
-    except OSError as error:
-        raise InputError(
-            f"the job's folder cannot be made: {error.strerror}",
-            where=arguments.job,
-            effect="Nothing was run.",
-            remedy="Give --job a folder that can be written to.",
-        ) from None
-    job_input = os.path.join(arguments.job, "input.json")
-    return (
-        job_input if os.path.exists(job_input) else None,
-        arguments.run_log or os.path.join(arguments.job, "run.json"),
-    )
-
-
-def _run_flow(
-    runnable: Runnable, arguments: argparse.Namespace, profile: dict[str, object], job_input: str | None, log: RunLog
-) -> int:
-    pipeline = runnable.pipeline
-    source = arguments.input or job_input
-    flow_input = read_flow_input(source) if source else {}
-    finished: Mapping[str, Mapping[str, object]] = {}
-    if arguments.resume:
-        _require_own_log(pipeline, log)
-        flow_input = flow_input if source else saved_flow_input(pipeline, log) or {}
-        finished = kept_outputs(pipeline, log, flow_input)
-    else:
-        log = RunLog(log.path)
-    run_id = arguments.id or new_run_id()
-    print(f"flowhub: {pipeline.name}, run {run_id}, profile {arguments.env}", file=sys.stderr)
-    progress = progress_for(pipeline, finished)
-    try:
-        outcome = run_pipeline(
-            runnable,
-            flow_input,
-            profile=profile,
-            run_id=run_id,
-            finished=finished,
-            on_event=progress.on_event,
-            run_log=log,
-        )
-    except KeyboardInterrupt:
-        progress.close()
-        print(summary.stopped(arguments, log), file=sys.stderr)
-        raise
-    finally:
-        progress.close()
-    return _finish(runnable, arguments, outcome, log)
-
-
-def _require_own_log(pipeline: Pipeline, log: RunLog) -> None:
-    if not log.entries:
-        what = "there is no run to go on with: the run log is not there or empty"
-    elif not set(log.entries) & set(summary.task_names(pipeline)):
-        what = f"the run log is of another flow: none of its tasks ({listed(log.entries)}) is one of {pipeline.name!r}"
-    else:
-        return
-    raise InputError(
-        what,
-        where=log.path,
-        effect="Nothing was run.",
-        remedy="Leave --resume out, or name the log with --run-log or --job.",
-    )
-
-
-def _run_task(
-    runnable: Runnable, arguments: argparse.Namespace, profile: dict[str, object], job_input: str | None, log: RunLog
-) -> int:
-    pipeline = runnable.pipeline
-    names = summary.task_names(pipeline)
-    if arguments.task not in names:
-        near = did_you_mean(arguments.task, names)
-        raise InputError(
-            f"flow {pipeline.name!r} has no task {arguments.task!r}" + (f": {near}" if near else ""),
-            where=pipeline.source,
-            effect="Nothing was run.",
-            remedy=f"Its tasks: {listed(names)}.",
-        )
-    if arguments.resume:
-        raise InputError(
-            "--resume and --task exclude each other",
-            effect="Nothing was run.",
-            remedy="--task runs that task whatever the run log says; --resume goes on with the whole flow.",
-        )
-    task = pipeline.task(arguments.task)
-    if arguments.input:
-        inputs, source = read_task_inputs(arguments.input, task), arguments.input
-    else:
-        inputs, source = choose_task_inputs(task, pipeline, log, read_flow_input(job_input) if job_input else {})
-    print(f"flowhub: {pipeline.name}, task {task.name} on {source}, profile {arguments.env}", file=sys.stderr)
-    outcome = run_pipeline(
-        runnable,
-        profile=profile,
-        run_id=arguments.id,
-        only=task.name,
-        inputs=inputs,
-        in_process=True,
-        on_event=PlainLines().on_event,
-        run_log=log,
-    )
-    return _finish(runnable, arguments, outcome, log)
-
-
-def _finish(runnable: Runnable, arguments: argparse.Namespace, outcome: Outcome, log: RunLog) -> int:
-    if outcome.ok and arguments.output:
-        summary.write_output(arguments.output, outcome)
-    print(summary.told(runnable.pipeline, arguments, outcome, log), file=sys.stderr)
-    return 0 if outcome.ok else FAILED
+    return next(iter(choices.values())) if name is None else choices[name]

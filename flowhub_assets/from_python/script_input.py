@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import InputError, ValueMissing
+from flowhub_assets.ir.param_checks import given_faults
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.run_log import RunLog
@@ -42,6 +43,32 @@ def read_task_inputs(path: str, task: Task) -> list[dict[str, Any]]:
             "Name a folder with one JSON file for each, in name order, or a file with a list of that many objects.",
         )
     return [value for _, value in documents]
+
+
+def params_of_texts(pipeline: Pipeline, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The values that ``texts`` stand for: a text where the param is one, else JSON, or a text that is no JSON."""
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        schema = pipeline.param_schemas.get(name, {})
+        kind = schema.get("type", "string" if isinstance(pipeline.params.get(name), str) else None)
+        values[name] = text if kind == "string" else _json_or_text(text)
+    return values
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def require_params(pipeline: Pipeline, given: Mapping[str, Any]) -> None:
+    """Raises InputError, naming all of them, for params that are missing, unknown or do not fit their schemas."""
+    faults = list(given_faults(pipeline, given))
+    if not faults:
+        return
+    remedy = faults[0][1] if len(faults) == 1 else "Give each with --param name=value, or in the file of --input."
+    raise InputError("; ".join(what for what, _ in faults), where=pipeline.source, effect=_NOT_RUN, remedy=remedy)
 
 
 def saved_flow_input(pipeline: Pipeline, log: RunLog) -> dict[str, Any] | None:

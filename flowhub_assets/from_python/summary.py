@@ -9,6 +9,7 @@ import shlex
 import sys
 
 from flowhub_assets.errors import TaskFailed
+from flowhub_assets.from_python.arguments import command
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime import outcome as states
 from flowhub_assets.runtime.outcome import Outcome
@@ -87,7 +88,7 @@ def _output(arguments: argparse.Namespace, outcome: Outcome) -> str:
 
 def _resume_command(arguments: argparse.Namespace) -> str:
     """The command that goes on; a script's own arguments are left out, for one may be a password."""
-    words: list[str] = ["python", sys.argv[0], "--resume"]
+    words = [*command(), "--resume"]
     for option in ("env", "flow", "input", "output", "job", "run_log"):
         value = getattr(arguments, option, None)
         if value and (option, value) not in (("env", "default"), ("input", "-")):

@@ -50,6 +50,28 @@ def params_fit_their_schemas(pipeline: Pipeline) -> Iterator[Problem]:
                 yield Problem(what, pipeline.source, "a run without that param would be refused", remedy)
 
 
+#: What a run may be given beside its params: what started it, a webhook's body say.
+TRIGGER = "trigger"
+
+
+def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the params that a run is ``given``, and what to do; for a pipeline with schemas alone.
+
+    A pipeline without schemas takes any input, as a workflow script does.
+    """
+    if not pipeline.param_schemas:
+        return
+    known = dict.fromkeys([*pipeline.params, *pipeline.param_schemas])
+    for name in given:
+        if name not in known and name != TRIGGER:
+            yield f"there is no param {name!r}", did_you_mean(name, known) or f"the params are {listed(known)}"
+    for name, schema in pipeline.param_schemas.items():
+        if name not in given and name not in pipeline.params:
+            yield f"param {name!r} is missing, and it has no default", f"give it: --param {name}=..."
+        elif name in given and (fault := value_fault(given[name], schema)):
+            yield f"param {name!r} {fault}", "give it another value"
+
+
 def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for kind in _types(schema):
         if kind not in TYPES:
