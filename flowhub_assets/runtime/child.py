@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flowhub_assets.errors import TaskTimedOut
+from flowhub_assets.errors import TaskCancelled, TaskTimedOut
 from flowhub_assets.runtime.child_main import answer_is_whole, read_answer, run_and_answer
 from flowhub_assets.runtime.exit_status import ended_without_answer
+from flowhub_assets.runtime.forking import fork
+from flowhub_assets.runtime.step_context import current_step
 
 #: Seconds between SIGTERM, which lets a task's finally blocks run, and SIGKILL.
 GRACE = 3.0
@@ -59,7 +61,7 @@ class Child:
                 stream.flush()
         parent = os.getpid()
         try:
-            pid = _fork()
+            pid = fork()
         except OSError:  # no more processes
             for pipe in pipes.values():
                 for end in pipe:
@@ -243,14 +245,19 @@ def run_in_child(
     ``timeout`` is in seconds; ``name`` stands for the task in messages. The child's output reaches this
     process's file descriptors 1 and 2, or ``on_line`` line by line. May be called from any thread; whatever
     interrupts the wait (KeyboardInterrupt, say) stops the child and all that it started first. Raises
-    TaskTimedOut, and TaskKilled if the child died without an answer.
+    TaskTimedOut, TaskKilled if the child died without an answer, and TaskCancelled if that was because the
+    current step's cancellation was set.
     """
+    cancellation = current_step().cancellation
     child = Child(call, name, timeout=timeout, on_line=on_line)
     try:
-        while not child.finished:
-            wait([child], 60)
+        with cancellation.on_set(child.stop):
+            while not child.finished:
+                wait([child], 60)
     finally:
         stop_all([child])
+    if cancellation.is_set() and not child.answered and not child.timed_out:
+        raise TaskCancelled(f"task {name!r} was stopped, because its run was")
     return child.result()
 
 
@@ -273,21 +280,3 @@ def _readable(pipe: int) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         return bool(selector.select(0))
-
-
-def _fork() -> int:
-    import warnings
-
-    # A signal must not find the parent's handlers in the child: there it waits until the child has its own.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    pid = -1
-    try:
-        with warnings.catch_warnings():
-            # Python 3.12 warns of forks in a process with threads. The child takes no lock of another thread:
-            # it runs the task, writes the answer to a pipe and leaves by os._exit.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-    finally:
-        if pid != 0:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return pid

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import FlowhubError, RunError
+from flowhub_assets.runtime.forking import forget_other_threads_imports
 
 #: Seconds between two looks whether the parent still lives.
 _WATCH = 0.5
@@ -27,6 +28,7 @@ def run_and_answer(call: Callable[[], Any], name: str, parent: int, pipes: Mappi
     """Never returns: the process ends here, whatever happens. ``pipes``: 0 the answer's, 1 and 2 the output's."""
     status = 1
     try:
+        forget_other_threads_imports()
         _settle(parent, pipes)
         answer = _answer(call, name)
         _flush()

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.errors import RunError, TaskKilled, TaskTimedOut, ValueRefused
+from flowhub_assets.errors import RunError, TaskCancelled, TaskKilled, TaskTimedOut, ValueRefused
 from flowhub_assets.runtime import child as child_module
 from flowhub_assets.runtime.child import run_in_child, stop_all
+from flowhub_assets.runtime.step_context import StepContext, step_context
 
 
 def ends(pid: int, seconds: float = 10) -> bool:
@@ -288,8 +289,37 @@ def test_a_fork_that_the_system_refuses_leaves_no_descriptor(monkeypatch: pytest
     def refused() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(child_module, "_fork", refused)
+    monkeypatch.setattr(child_module, "fork", refused)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(BlockingIOError):
         run_in_child(lambda: 1, on_line=lambda _stream, _line: None)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_cancelled_steps_child_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
+    sleeper, told = tmp_path / "sleeper", tmp_path / "told"
+    context = StepContext()
+
+    def work() -> None:
+        try:
+            start_sleeper(sleeper)
+            time.sleep(60)
+        finally:
+            told.write_text("cleaned up")
+
+    def cancel() -> None:
+        read_pid(sleeper)
+        context.cancellation.set()
+
+    threading.Thread(target=cancel, daemon=True).start()
+    with step_context(context), pytest.raises(TaskCancelled, match="its run was"):
+        run_in_child(work, timeout=30, name="work")
+    assert told.read_text() == "cleaned up"
+    assert ends(read_pid(sleeper))
+
+
+def test_a_step_that_was_cancelled_before_starts_nothing_that_lasts() -> None:
+    context = StepContext()
+    context.cancellation.set()
+    with step_context(context), pytest.raises(TaskCancelled):
+        run_in_child(partial(time.sleep, 60), timeout=30)
