@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from flowhub_assets import pipelines
+from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.from_python.finding import find_files
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
-from flowhub_assets.to_dagster.step_executor import step_executor
 
 
 def load(path: Path) -> LoadedFile:
@@ -31,7 +31,7 @@ location = CodeLocation(
         "profile": ProfileResource.configure_at_launch(name=settings.profile),
         "storage": StorageResource.configure_at_launch(),
     },
-    executor=step_executor,
+    executor=hybrid_executor,
 )
 
 defs = location.repository()

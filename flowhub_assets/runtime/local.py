@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
 
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.json_form import input_in_json_form
@@ -36,16 +36,19 @@ def run_pipeline(
     in_process: bool = False,
     on_event: OnEvent | None = None,
     run_log: RunLog | None = None,
+    skipped: Iterable[str] = (),
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Runs the pipeline's tasks, those that do not depend on each other side by side, each in its own process.
 
     ``flow_input`` is what the flow itself is given, over the defaults of its params. ``profile`` holds the
     values of the chosen profile (the default one if None). ``finished`` maps tasks that are not to be run
-    again to their outputs. ``only`` names the one task to run, on ``inputs`` (one dict per parameter) or on
+    again to their outputs, ``skipped`` names those that were skipped before. ``only`` names the one task to run, on ``inputs`` (one dict per parameter) or on
     the outputs in ``finished``; on_failure is not called for it. At most ``workers`` tasks run at a time (the
     number of cores, at least 4). ``in_process`` runs all in this process instead, one after the other: a
     debugger works, a timeout does not. ``on_event`` hears of everything, also of each line that a task
-    prints; without it that goes to this process's own output. ``run_log`` is kept up to date.
+    prints; without it that goes to this process's own output. ``run_log`` is kept up to date. ``stopped``, asked now
+    and then, ends the run early.
 
     Once a task has failed for good, what needs it is not run, all else is, as in Dagster and Airflow; then
     on_failure is called once. The finally tasks come last, however the run went. A failed task is told in the
@@ -54,7 +57,8 @@ def run_pipeline(
     """
     given = input_in_json_form({**runnable.pipeline.params, **(flow_input or {})})
     run = Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
-    workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"))
+    run.skipped.update(skipped)
+    workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"), stopped=stopped)
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
         _call_on_failure(run, workers_of_run)

@@ -56,6 +56,10 @@ class Values:
         self.storage.write(self.latest_key(task), document)
         return url
 
+    def save_for_run(self, run_id: str, task: str, value: Any) -> str:
+        """Writes the task's output for this run only; returns its URL."""
+        return self.storage.write(self.run_key(run_id, task), encode_value(value, task))
+
     def load(self, run_id: str, task: str) -> dict[str, Any]:
         """The output of ``task`` in that run. Raises ValueMissing."""
         return self._load(self.run_key(run_id, task), f"task {task!r} has no saved output in run {run_id}")

@@ -53,9 +53,9 @@ def claims_of_flow(flow: FlowDefinitions) -> Iterator[Claim]:
     for job in (flow.job, flow.failure_job):
         if job is not None:
             yield from _of_job(job)
-    for trigger in (flow.schedule, flow.sensor):
-        if trigger is not None:
-            yield Claim("schedule or sensor", trigger.name, trigger)
+    triggers: list[ScheduleDefinition | SensorDefinition] = [*flow.schedules, *flow.sensors]
+    for trigger in triggers:
+        yield Claim("schedule or sensor", trigger.name, trigger)
 
 
 def claims_of_definitions(definitions: Definitions, repository: RepositoryDefinition) -> Iterator[Claim]:

@@ -23,10 +23,12 @@ from dagster import (
 )
 
 from flowhub_assets.errors import TaskKilled
+from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name, op_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, failure_job_name
-from flowhub_assets.to_dagster.ops import FAILURE_FIELDS
-from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.graphs import is_graph, step_names
+from flowhub_assets.to_dagster.ops import FAILURE_FIELDS, failure_op_name
+from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 
 #: How often, in seconds, the daemon looks for failed runs.
 CHECK_INTERVAL = 10
@@ -65,12 +67,12 @@ def failure_requests(
     """
     failed = _failed_steps(instance, run)
     for name, flow in watched.items():
-        steps = {op_name(flow.pipeline.name, task.name): task.name for task in flow.pipeline.tasks}
-        mine = [step for step in failed if step in steps]
+        steps = flow_steps(flow.pipeline)
+        mine = [step for step in failed if step_name(flow.pipeline, step) in steps]
         if not mine and run.job_name != name:
             continue
         step = mine[0] if mine else None
-        task = steps[step] if step else ", ".join(_unfinished(instance, run, steps)) or ""
+        task = steps[step_name(flow.pipeline, step)] if step else ", ".join(_unfinished(instance, run, flow)) or ""
         told = failed.get(step or "", {})
         yield RunRequest(
             run_key=f"{run.run_id}/{name}",
@@ -110,25 +112,39 @@ def _told(event: DagsterEvent, death: str | None) -> dict[str, str]:
     }
 
 
-def _unfinished(instance: DagsterInstance, run: DagsterRun, steps: Mapping[str, str]) -> list[str]:
+def flow_steps(pipeline: Pipeline) -> dict[str, str]:
+    """The steps of a flow's job, by the name that ``step_name`` gives them → the task that each is about."""
+    if is_graph(pipeline):
+        return step_names(pipeline)
+    return {op_name(pipeline.name, task.name): task.name for task in pipeline.tasks}
+
+
+def step_name(pipeline: Pipeline, step_key: str) -> str:
+    """What ``flow_steps`` calls a step: its key without the number of a loop's item and the name of the graph."""
+    graph, _, name = step_key.partition("[")[0].rpartition(".")
+    # The same name in another flow's graph is another step.
+    return name if graph in ("", dagster_name(pipeline.name)) else step_key
+
+
+def _unfinished(instance: DagsterInstance, run: DagsterRun, flow: FlowDefinitions) -> list[str]:
+    steps = flow_steps(flow.pipeline)
     ended = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_SKIPPED}
     state: dict[str, str] = {}
     for record in instance.all_logs(run.run_id, of_type={DagsterEventType.STEP_START, *ended}):
         event = record.get_dagster_event()
         if event.event_type in ended:
             state.pop(event.step_key or "", None)
-        elif event.step_key in steps:
-            state[event.step_key or ""] = steps[event.step_key or ""]
+        elif (name := step_name(flow.pipeline, event.step_key or "")) in steps:
+            state[event.step_key or ""] = steps[name]
     return list(state.values())
 
 
 def _run_config(flow: FlowDefinitions, run: DagsterRun, told: dict[str, str]) -> dict[str, Any]:
     pipeline = flow.pipeline
-    assert pipeline.failure_task is not None
-    op = f"{dagster_name(pipeline.name)}__on_failure__{dagster_name(pipeline.failure_task.name)}"
+    tasks = [*([pipeline.failure_task] if pipeline.failure_task else []), *pipeline.finally_tasks]
     given: Any = (run.run_config or {}).get("resources", {})
-    kept = ("profile", "storage", params_key(pipeline))
-    return {
-        "ops": {op: {"config": {name: told.get(name, "") for name in FAILURE_FIELDS}}},
-        "resources": {name: given[name] for name in kept if name in given},
-    }
+    kept = {name: given[name] for name in ("profile", "storage", params_key(pipeline)) if name in given}
+    if is_graph(pipeline) and SHARED_PARAMS in given:
+        kept[params_key(pipeline)] = given[SHARED_PARAMS]
+    config = {name: told.get(name, "") for name in FAILURE_FIELDS}
+    return {"ops": {failure_op_name(pipeline, task): {"config": config} for task in tasks}, "resources": kept}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dagster import Failure, MetadataValue
 
-from flowhub_assets.errors import FlowhubError, TaskFailed, TaskKilled, TaskTimedOut, ValueRefused
+from flowhub_assets.errors import FlowhubError
+from flowhub_assets.ir.pipeline import Retry
+from flowhub_assets.runtime.retrying import worth_retry
 from flowhub_assets.runtime.step import failure_args
 
-#: Trying again can help only where the task's own code or process failed, or gave a value that is none (NaN, say).
-_WORTH_A_RETRY = (TaskFailed, TaskKilled, TaskTimedOut, ValueRefused)
 
+def as_failure(error: FlowhubError, retry: Retry = Retry()) -> Failure:  # noqa: B008 - frozen
+    """The Failure that Dagster shows; its metadata holds error, error_type and traceback, as on_failure takes them.
 
-def as_failure(error: FlowhubError) -> Failure:
-    """The Failure that Dagster shows; its metadata holds error, error_type and traceback, as on_failure takes them."""
+    ``retry`` is the task's own: it may name the errors that are worth another try.
+    """
     told = failure_args({}, "", error)
     return Failure(
         description=str(error),
@@ -21,5 +23,5 @@ def as_failure(error: FlowhubError) -> Failure:
             "error_type": MetadataValue.text(told["error_type"]),
             "traceback": MetadataValue.text(told["traceback"]),
         },
-        allow_retries=isinstance(error, _WORTH_A_RETRY),
+        allow_retries=worth_retry(retry, error),
     )

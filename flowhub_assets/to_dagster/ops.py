@@ -1,22 +1,21 @@
 """A task → the op that runs it."""
 
 # No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dagster import Field, In, Nothing, OpDefinition, OpExecutionContext, Out, Output, RetryPolicy, String
+from dagster import Field, In, Nothing, OpDefinition, OpExecutionContext, Out, Output, String
 
 from flowhub_assets.errors import FlowhubError
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Retry, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Retry, Task
 from flowhub_assets.names import dagster_name, op_name
-from flowhub_assets.runtime.child import run_in_child
-from flowhub_assets.runtime.imports import importable
-from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env, step_inputs
+from flowhub_assets.runtime.step import Runnable, StepResult, step_inputs
 from flowhub_assets.to_dagster.failures import as_failure
+from flowhub_assets.to_dagster.graphs import retry_policy
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.tags import op_tags
 from flowhub_assets.to_dagster.value_io import values_key
 
@@ -59,11 +58,16 @@ def failure_op(runnable: Runnable, task: Task) -> OpDefinition:
         compute,
         runnable,
         once,
-        name=f"{dagster_name(runnable.pipeline.name)}__on_failure__{dagster_name(task.name)}",
+        name=failure_op_name(runnable.pipeline, task),
         ins={},
         outs={"result": Out(Nothing)},
         config_schema={name: Field(String, default_value="", is_required=False) for name in FAILURE_FIELDS},
     )
+
+
+def failure_op_name(pipeline: Pipeline, task: Task) -> str:
+    """The name of the op that calls a task when a run of ``pipeline`` has failed."""
+    return f"{dagster_name(pipeline.name)}__on_failure__{dagster_name(task.name)}"
 
 
 def _op(compute: _Compute, runnable: Runnable, task: Task, *, name: str, **parts: Any) -> OpDefinition:
@@ -74,7 +78,7 @@ def _op(compute: _Compute, runnable: Runnable, task: Task, *, name: str, **parts
         description=task.description or None,
         required_resource_keys=resources,
         tags=op_tags(runnable.pipeline, task),
-        retry_policy=RetryPolicy(max_retries=task.retry.times, delay=task.retry.delay) if task.retry.times else None,
+        retry_policy=retry_policy(task.retry),
         pool=task.pool,
         **parts,
     )
@@ -96,16 +100,8 @@ def _run(
 ) -> StepResult:
     try:
         profile = context.resources.storage.over(context.resources.profile.of(runnable.pipeline))
-        env = step_env(runnable.pipeline, profile, context.run_id, task)
-        inputs = step_inputs(task, outputs, flow_input)
-
-        def call() -> StepResult:
-            with importable(os.path.dirname(runnable.pipeline.source.file)):
-                ends_run = task is runnable.pipeline.failure_task
-                return run_step(task, runnable.bodies[task.name], inputs, env, ends_run=ends_run)
-
-        # Only a process of its own can be stopped in the middle of a call into C.
-        return run_in_child(call, timeout=task.timeout, name=task.name) if task.timeout else call()
+        ends_run = task is runnable.pipeline.failure_task or task in runnable.pipeline.finally_tasks
+        return call_body(context, runnable, task, step_inputs(task, outputs, flow_input), profile, ends_run=ends_run)
     except FlowhubError as error:
         error.where = error.where or str(task.source)
-        raise as_failure(error) from None
+        raise as_failure(error, task.retry) from None

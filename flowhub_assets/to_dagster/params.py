@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dagster import Any as AnyJson
@@ -21,6 +22,23 @@ from dagster import (
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 
+#: The resource key of a graph's params where its ops are shared by all pipelines.
+SHARED_PARAMS = "params"
+
+#: Where a graph's input holds what started the run: a webhook's body, say.
+TRIGGER = "trigger"
+
+_REQUIRED = object()
+#: JSON Schema's types → Dagster's. Whole objects are checked when the run starts, against the schema itself.
+_SCHEMA_TYPES: dict[str, Any] = {
+    "string": String,
+    "integer": Int,
+    "number": Float,
+    "boolean": Bool,
+    "array": Array(AnyJson),
+    "object": Permissive({}),  # type: ignore[no-untyped-call]
+}
+
 
 def params_key(pipeline: Pipeline) -> str:
     """The resource key of a flow's params: ``<flow>_params``."""
@@ -33,17 +51,39 @@ def params_resource(pipeline: Pipeline) -> ResourceDefinition:
     Its config has one field for each param, typed by the param's default. A flow without params takes any input,
     as its script does.
     """
-    fields = {name: param_field(default) for name, default in pipeline.params.items()}
     return ResourceDefinition(
         _flow_input,
-        config_schema=fields or param_field({}),
+        config_schema=params_config(pipeline),
         description=f"What the flow {pipeline.name} is given.",
     )
+
+
+def params_config(pipeline: Pipeline) -> Any:
+    """The config schema of a pipeline's params; beside them, for a graph, ``trigger``: what started the run."""
+    fields = {name: param_field(default) for name, default in pipeline.params.items()}
+    for name, schema in pipeline.param_schemas.items():
+        fields[name] = _schema_field(schema, pipeline.params.get(name, _REQUIRED))
+    if not fields:
+        return param_field({})
+    return {**fields, TRIGGER: Field(Permissive({}), is_required=False)} if pipeline.triggers else fields  # type: ignore[no-untyped-call]
+
+
+def flow_input(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of ``pipeline`` is given: ``given`` over the defaults of its params."""
+    return {**pipeline.params, **given}
 
 
 def param_field(default: Any) -> Field:
     """The config field of a param with this default: bool, int, float and str are typed, lists and dicts are open."""
     return Field(_param_type(default), default_value=default, is_required=False)
+
+
+def _schema_field(schema: Mapping[str, Any], default: Any) -> Field:
+    kind = _SCHEMA_TYPES.get(str(schema.get("type")), Noneable(AnyJson))
+    required = default is _REQUIRED
+    text = schema.get("description")
+    more = {} if required else {"default_value": default}
+    return Field(kind, is_required=required, description=text if isinstance(text, str) else None, **more)
 
 
 def _param_type(default: Any) -> Any:

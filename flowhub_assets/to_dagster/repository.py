@@ -31,10 +31,15 @@ from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_dagster.assets import asset_key
 from flowhub_assets.to_dagster.clashes import Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
-from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, flow_definitions, flow_of_job, job_name
+from flowhub_assets.to_dagster.flow_definitions import (
+    FlowDefinitions,
+    flow_asset_keys,
+    flow_definitions,
+    flow_of_job,
+    job_name,
+)
 from flowhub_assets.to_dagster.invalid_files import (
     InvalidFile,
     invalid_asset,
@@ -221,7 +226,7 @@ class _Loaded:
     def asset_keys(self) -> set[AssetKey]:
         """The keys of all files' assets: those of flows, and those that users wrote for Dagster."""
         runnables = [runnable for file in self.files.values() for runnable in file.runnables]
-        of_flows = {asset_key(one.pipeline, task.name) for one in runnables for task in one.pipeline.tasks}
+        of_flows = {key for one in runnables for key in flow_asset_keys(one.pipeline)}
         plain = [file.definitions for file in self.files.values() if file.definitions is not None]
         return of_flows.union(*map(own_asset_keys, plain))
 
@@ -229,12 +234,13 @@ class _Loaded:
 def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
     flows, invalid = loaded.flows, one_for_each_key(loaded.invalid)
     jobs = [job for flow in flows for job in (flow.job, flow.failure_job) if job is not None]
-    sensors = [*(flow.sensor for flow in flows), failure_sensor(flows), invalid_sensor(invalid)]
+    own = [sensor for flow in flows for sensor in flow.sensors]
+    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid)]
     ours = Definitions(
         assets=[*(asset for flow in flows for asset in flow.assets), *map(invalid_asset, invalid)],
-        asset_checks=[invalid_check(file) for file in invalid],
+        asset_checks=[*(check for flow in flows for check in flow.checks), *map(invalid_check, invalid)],
         jobs=jobs,
-        schedules=[flow.schedule for flow in flows if flow.schedule is not None],
+        schedules=[schedule for flow in flows for schedule in flow.schedules],
         sensors=[sensor for sensor in sensors if sensor is not None],
         resources=dict(location.resources),
         executor=location.executor,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flowhub_assets.executor.placement import HEAVY, LIGHT, PLACEMENT_TAG
 from flowhub_assets.ir import quantities
 from flowhub_assets.ir.checks import require_placement
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
@@ -22,17 +23,22 @@ _GPU = "nvidia.com/gpu"
 
 
 def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
-    """The tags of a task's op: its Kubernetes config, where it asks for any, and its priority."""
+    """The tags of a task's op: where it runs, its Kubernetes config, where it asks for any, and its priority."""
     config = kubernetes_config(
         task.placement,
         volumes=pipeline.volumes,
         annotations=pipeline.annotations,
         service_account_name=pipeline.service_account_name,
     )
-    tags: dict[str, Any] = {KUBERNETES_TAG: config} if config else {}
+    tags: dict[str, Any] = {PLACEMENT_TAG: placement(task), **({KUBERNETES_TAG: config} if config else {})}
     if task.priority:
         tags[PRIORITY_TAG] = str(task.priority)
     return tags
+
+
+def placement(task: Task) -> str:
+    """HEAVY, a process or pod of its own, for what asks for one; all else runs in the run worker, or in a child of it."""
+    return HEAVY if task.run_on in ("cpu", "gpu") or task.placement.image else LIGHT
 
 
 def kubernetes_tags(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dagster import JobDefinition, RunRequest, ScheduleDefinition, SensorDefinition, SensorEvaluationContext
 
 from flowhub_assets.ir.pipeline import Pipeline
@@ -10,38 +12,46 @@ from flowhub_assets.ir.triggers import Schedule
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
-def schedule_for(pipeline: Pipeline, job: JobDefinition) -> ScheduleDefinition | None:
-    """The flow's schedule, switched on in the UI by its user; None if it declares none that cron can say."""
-    schedule = pipeline.schedule
-    cron = schedule and (schedule.cron or cron_of_interval(schedule.interval or 0))
-    if schedule is None or not cron:
-        return None
-    return ScheduleDefinition(
-        name=f"{job.name}_schedule",
-        job=job,
-        cron_schedule=cron,
-        execution_timezone=schedule.timezone,
-        description=f"Starts {pipeline.name}: {_told(schedule)}.",
-    )
+def schedules_for(pipeline: Pipeline, job: JobDefinition) -> Iterator[ScheduleDefinition]:
+    """The flow's schedules that cron can say, switched on in the UI by its user."""
+    for number, schedule in enumerate(_schedules(pipeline)):
+        cron = schedule.cron or cron_of_interval(schedule.interval or 0)
+        if cron:
+            yield ScheduleDefinition(
+                name=f"{job.name}_schedule{_numbered(number)}",
+                job=job,
+                cron_schedule=cron,
+                execution_timezone=schedule.timezone,
+                description=f"Starts {pipeline.name}: {_told(schedule)}.",
+            )
 
 
-def interval_sensor(pipeline: Pipeline, job: JobDefinition) -> SensorDefinition | None:
-    """The sensor that starts a flow whose interval no cron expression gives evenly, such as 7 hours."""
-    schedule = pipeline.schedule
-    if schedule is None or schedule.interval is None or cron_of_interval(schedule.interval):
-        return None
+def interval_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDefinition]:
+    """The sensors that start a flow whose interval no cron expression gives evenly, such as 7 hours."""
+    for number, schedule in enumerate(_schedules(pipeline)):
+        if schedule.interval is not None and not cron_of_interval(schedule.interval):
+            yield SensorDefinition(
+                name=f"{job.name}_interval{_numbered(number)}",
+                job=job,
+                evaluation_fn=_tick,
+                minimum_interval_seconds=max(1, round(schedule.interval)),
+                description=f"Starts {pipeline.name}: {_told(schedule)}.",
+            )
 
-    def tick(_context: SensorEvaluationContext) -> RunRequest:
-        # The sensor's interval is the flow's: each tick is one start.
-        return RunRequest()
 
-    return SensorDefinition(
-        name=f"{job.name}_interval",
-        job=job,
-        evaluation_fn=tick,
-        minimum_interval_seconds=max(1, round(schedule.interval)),
-        description=f"Starts {pipeline.name}: {_told(schedule)}.",
-    )
+def _tick(_context: SensorEvaluationContext) -> RunRequest:
+    # The sensor's interval is the flow's: each tick is one start.
+    return RunRequest()
+
+
+def _schedules(pipeline: Pipeline) -> list[Schedule]:
+    own = [pipeline.schedule] if pipeline.schedule is not None else []
+    return [*own, *(trigger.schedule for trigger in pipeline.triggers if trigger.schedule is not None)]
+
+
+def _numbered(number: int) -> str:
+    """The first has the plain name, as the only one of most flows."""
+    return f"_{number + 1}" if number else ""
 
 
 def cron_of_interval(seconds: float) -> str | None:

@@ -69,7 +69,7 @@ class ValueIO(IOManager):
             url = self._values().save(context.run_id, task, obj)
         except FlowhubError as error:
             raise as_failure(error) from None
-        context.add_output_metadata({SAVED_AS: _link(url)})
+        context.add_output_metadata({SAVED_AS: link_to(url)})
 
     @override
     def load_input(self, context: InputContext) -> dict[str, Any]:
@@ -110,6 +110,7 @@ def _missing(error: ValueMissing, task: str, context: InputContext) -> Failure:
     )
 
 
-def _link(url: str) -> MetadataValue[Any]:
+def link_to(url: str) -> MetadataValue[Any]:
+    """The metadata entry that leads to a saved value."""
     # Dagster shows a path with a button to copy it; a browser opens neither file:// nor s3:// from a page.
     return MetadataValue.path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url)

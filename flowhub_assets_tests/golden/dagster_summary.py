@@ -23,8 +23,8 @@ def dagster_summary(runnable: Runnable) -> dict[str, Any]:
         "job": _job(flow.job),
         "job of on_failure": _job(flow.failure_job) if flow.failure_job else None,
         "params": _fields(flow.job.resource_defs[params_key(runnable.pipeline)]),
-        "schedule": _schedule(flow.schedule) if flow.schedule else None,
-        "sensor": _sensor(flow.sensor) if flow.sensor else None,
+        "schedules": [_schedule(schedule) for schedule in flow.schedules],
+        "sensors": [_sensor(sensor) for sensor in flow.sensors],
     }
 
 

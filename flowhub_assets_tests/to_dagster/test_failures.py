@@ -226,7 +226,7 @@ def test_a_task_whose_process_is_killed_leads_to_on_failure(
     config = request.run_config["ops"]["killed__on_failure__handler"]["config"]
     assert config["failed_task"] == "dies"
     assert config["error_type"] == "TaskKilled", "as in a local run"
-    assert "was terminated by signal 9 (SIGKILL)" in config["error"]
-    assert config["traceback"] == config["error"], "no frame of Dagster's"
+    assert "was killed by SIGKILL" in config["error"]
+    assert "dagster" not in config["traceback"], "no frame of Dagster's"
     job_of_handler = job_in(str(workflows.folder), "killed__on_failure")
     assert job_of_handler.execute_in_process(run_config=request.run_config, instance=instance_on_disk).success

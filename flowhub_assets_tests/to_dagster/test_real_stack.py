@@ -311,7 +311,9 @@ def test_a_run_worker_killed_in_the_middle_of_a_task_then_resumed(stack: Stack) 
 def _run_worker(stack: Stack, run_id: str) -> int:
     """The process that Dagster started for the run, by the run's own log."""
     messages = [event["message"] for event in stack.ask(LOG, id=run_id)["logsForRun"]["events"]]
-    pids = [match.group(1) for text in messages if (match := re.search(r"parent process \(pid: (\d+)\)", text))]
+    pids = [
+        match.group(1) for text in messages if (match := re.search(r"Started process for run \(pid: (\d+)\)", text))
+    ]
     assert pids, messages
     return int(pids[0])
 

@@ -1,0 +1,23 @@
+"""The condition of ``asset: {check: ...}``, asked of the value that a node has given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowhub_assets.ir.pipeline import Task
+from flowhub_assets.nodes.conditions import holds
+from flowhub_assets.nodes.scope import view
+
+
+def check_names(task: Task) -> tuple[str, ...]:
+    """What the condition may speak of: ``output`` and the fields of the node's value, as templates see them."""
+    return tuple(view(task, {}, {}))
+
+
+def check_holds(task: Task, value: Mapping[str, Any]) -> bool:
+    """Whether ``value`` is as the asset of ``task`` wants it. Raises a FlowhubError for a condition that cannot be asked."""
+    assert task.asset is not None
+    assert task.asset.check is not None
+    scope = view(task, {task.name: task}, value)
+    return holds(task.asset.check, scope, tuple(scope))

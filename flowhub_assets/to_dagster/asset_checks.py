@@ -1,0 +1,47 @@
+"""``asset: {check: ...}`` → an asset check: the condition is asked of the value that was saved last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, AssetKey, asset_check
+
+from flowhub_assets.errors import FlowhubError
+from flowhub_assets.ir.pipeline import Task
+from flowhub_assets.names import dagster_name
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.failures import as_failure
+
+
+def asset_checks(runnable: Runnable, keys: Mapping[str, AssetKey]) -> list[AssetChecksDefinition]:
+    """A check for each task of the pipeline whose asset has one."""
+    tasks = [task for task in runnable.pipeline.tasks if task.asset is not None and task.asset.check]
+    return [_check(runnable, task, keys[task.name]) for task in tasks]
+
+
+def _check(runnable: Runnable, task: Task, key: AssetKey) -> AssetChecksDefinition:
+    condition = task.asset.check if task.asset is not None else None
+    assert condition is not None
+
+    @asset_check(
+        asset=key,
+        name=f"{dagster_name(task.name)}_check",
+        description=condition,
+        required_resource_keys={"profile", "storage"},
+    )
+    def check(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        from flowhub_assets.nodes.asset_check import check_holds
+
+        resources: Any = context.resources
+        try:
+            profile = resources.storage.over(resources.profile.of(runnable.pipeline))
+            value = Values(get_storage(profile), runnable.pipeline.name).load_latest(task.name)
+            passed = check_holds(task, value)
+        except FlowhubError as error:
+            raise as_failure(error) from None
+        return AssetCheckResult(passed=passed, metadata={"condition": condition})
+
+    return check

@@ -1,0 +1,128 @@
+"""What the steps of one run of a graph share: its input, its profile, and the values that its tasks have made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
+
+from flowhub_assets.errors import ValueMissing
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.names import dagster_name
+from flowhub_assets.runtime.joining import waits_for
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.params import flow_input, params_config
+
+#: The most runs that a re-execution looks back through for a value.
+_MOST_PARENTS = 50
+
+
+class FlowRun:
+    """One run of ``runnable`` in this process. Values are kept in storage, and here for the steps of this process."""
+
+    def __init__(self, runnable: Runnable, given: Mapping[str, Any], resources: Any) -> None:
+        self.runnable = runnable
+        self.given = flow_input(runnable.pipeline, given)
+        self._resources = resources
+        #: What each of the graph's steps does, by the name of its op: filled when the first step asks.
+        self.steps: dict[str, Callable[[OpExecutionContext, FlowRun], Any]] | None = None
+        self._kept: dict[tuple[str, str], dict[str, Any]] = {}
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that runs."""
+        return self.runnable.pipeline
+
+    @cached_property
+    def profile(self) -> dict[str, Any]:
+        """The values of the run's profile. Raises ProfileError."""
+        # Asked for by each step: an error at the resource's start would end the run before a step could tell it.
+        profile: dict[str, Any] = self._resources.storage.over(self._resources.profile.of(self.pipeline))
+        return profile
+
+    @cached_property
+    def values(self) -> Values:
+        """Where the run's values are kept. Raises ProfileError."""
+        return Values(get_storage(self.profile), self.pipeline.name)
+
+    def keep(self, run_id: str, name: str, value: dict[str, Any], *, latest: bool = False) -> str:
+        """Saves a value durably, under the task's name; also as its latest if asked. Returns its URL."""
+        save = self.values.save if latest else self.values.save_for_run
+        url = save(run_id, name, value)
+        self._kept[run_id, name] = value
+        return url
+
+    def load(self, context: OpExecutionContext, name: str) -> dict[str, Any] | None:
+        """A value of this run, or, where this run goes on with another, of that one; None if there is none.
+
+        What this run was to make itself and did not, it has skipped.
+        """
+        run = context.run
+        for _ in range(_MOST_PARENTS):
+            value = self._load(run.run_id, name)
+            if value is not None or run.parent_run_id is None or _has_step(run.step_keys_to_execute, name):
+                return value
+            parent = context.instance.get_run_by_id(run.parent_run_id)
+            if parent is None:
+                return None
+            run = parent
+        return None
+
+    def upstream(
+        self, context: OpExecutionContext, tasks: Iterable[Task]
+    ) -> tuple[dict[str, dict[str, Any]], set[str]]:
+        """What ``tasks`` wait for: outputs by task name, and the names of those that were skipped."""
+        tasks = list(tasks)
+        own = {task.name for task in tasks}
+        names = [name for task in tasks for name in waits_for(task) if name not in own]
+        found = {name: self.load(context, name) for name in dict.fromkeys(names)}
+        outputs = {name: value for name, value in found.items() if value is not None}
+        return outputs, found.keys() - outputs.keys()
+
+    def made_before(self, context: OpExecutionContext, tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
+        """What an earlier try of a step has made of its ``tasks``: in this run, or in the one that it takes up again.
+
+        A step that had ended well there and is run again all the same is to be done anew.
+        """
+        parent, before = context.run.parent_run_id, {}
+        if parent is not None and context.run.step_keys_to_execute is not None:
+            before = self._made(parent, tasks)
+        return {**(before if len(before) < len(tasks) else {}), **self._made(context.run_id, tasks)}
+
+    def _made(self, run_id: str, tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
+        found = {task.name: self._load(run_id, task.name) for task in tasks}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _load(self, run_id: str, name: str) -> dict[str, Any] | None:
+        if (run_id, name) not in self._kept:
+            try:
+                self._kept[run_id, name] = self.values.load(run_id, name)
+            except ValueMissing:
+                return None
+        return self._kept[run_id, name]
+
+
+def flow_run_resource(runnable: Runnable) -> ResourceDefinition:
+    """The resource that a graph's ops share; its config is the run's params, as the launchpad offers them."""
+
+    def create(context: InitResourceContext) -> FlowRun:
+        return FlowRun(runnable, context.resource_config or {}, context.resources)
+
+    return ResourceDefinition(
+        create,
+        config_schema=params_config(runnable.pipeline),
+        required_resource_keys={"profile", "storage"},
+        description=f"What {runnable.pipeline.name} is given.",
+    )
+
+
+def _has_step(step_keys: Iterable[str] | None, name: str) -> bool:
+    """Whether a run that executes ``step_keys`` (None: all) has the step of that task."""
+    if step_keys is None:
+        return True
+    own = dagster_name(name.partition("/")[0])
+    return any(key.rpartition(".")[2].partition("[")[0] == own for key in step_keys)

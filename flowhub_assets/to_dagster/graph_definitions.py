@@ -1,0 +1,128 @@
+"""A pipeline with decisions, loops or typed nodes → its job, or, where its tasks are assets, assets and their job."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import (
+    AssetChecksDefinition,
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    AssetSpec,
+    BetaWarning,
+    Definitions,
+    ExecutorDefinition,
+    JobDefinition,
+    ResourceDefinition,
+    define_asset_job,
+)
+
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.names import dagster_name, tag_key
+from flowhub_assets.runtime.joining import waits_for
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.asset_checks import asset_checks
+from flowhub_assets.to_dagster.flow_run import flow_run_resource
+from flowhub_assets.to_dagster.graphs import pipeline_graph
+from flowhub_assets.to_dagster.metadata import definition_metadata
+from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
+from flowhub_assets.to_dagster.run_tags import run_tags
+
+# A graph's own resources are worth more than Dagster's promise that the parameter stays; the version is pinned.
+warnings.filterwarnings("ignore", message="Parameter `resource_defs` of .*from_graph", category=BetaWarning)
+
+
+@dataclass(frozen=True)
+class GraphDefinitions:
+    """The job of a pipeline's graph; where some of its tasks are assets, these and their checks too."""
+
+    job: JobDefinition
+    assets: tuple[AssetsDefinition, ...] = ()
+    checks: tuple[AssetChecksDefinition, ...] = ()
+    resources: Mapping[str, ResourceDefinition] | None = None
+
+
+def graph_definitions(
+    runnable: Runnable, name: str, shared: dict[str, Any], executor: ExecutorDefinition
+) -> GraphDefinitions:
+    """The definitions of ``runnable``, whose job is called ``name``. ``shared`` are the code location's resources."""
+    pipeline = runnable.pipeline
+    keys = asset_keys(pipeline)
+    if keys:
+        return _assets(runnable, name, keys, shared, executor)
+    job = pipeline_graph(pipeline, SHARED_PARAMS).to_job(
+        name=name,
+        resource_defs={**shared, SHARED_PARAMS: flow_run_resource(runnable)},
+        executor_def=executor,
+        description=pipeline.description or None,
+        tags=run_tags(pipeline),
+    )
+    return GraphDefinitions(job)
+
+
+def asset_keys(pipeline: Pipeline) -> dict[str, AssetKey]:
+    """Task → the asset that its value is.
+
+    Functions in Python are assets each; typed nodes if they say so. In a graph of assets Dagster wants one at every
+    end: a last node that names none is the asset pipeline/node.
+    """
+    keys: dict[str, AssetKey] = {}
+    for task in pipeline.tasks:
+        if task.asset is not None:
+            keys[task.name] = AssetKey(list(task.asset.key))
+        elif task.node is None and not task.ports:
+            keys[task.name] = _own_key(pipeline, task)
+    return keys and {**{task.name: _own_key(pipeline, task) for task in _last(pipeline)}, **keys}
+
+
+def _own_key(pipeline: Pipeline, task: Task) -> AssetKey:
+    return AssetKey([dagster_name(pipeline.name), dagster_name(task.name)])
+
+
+def _last(pipeline: Pipeline) -> list[Task]:
+    if pipeline.finally_tasks:
+        return list(pipeline.finally_tasks)
+    taken = {name for task in pipeline.tasks for name in waits_for(task)}
+    return [task for task in pipeline.tasks if task.name not in taken]
+
+
+def _assets(
+    runnable: Runnable, name: str, keys: Mapping[str, AssetKey], shared: dict[str, Any], executor: ExecutorDefinition
+) -> GraphDefinitions:
+    pipeline = runnable.pipeline
+    resources = {params_key(pipeline): flow_run_resource(runnable)}
+    graph = pipeline_graph(pipeline, params_key(pipeline), f"{dagster_name(pipeline.name)}__", tuple(keys))
+    assets = AssetsDefinition.from_graph(
+        graph,
+        keys_by_output_name={dagster_name(task): key for task, key in keys.items()},
+        resource_defs=resources,
+    )
+    tasks = (*pipeline.tasks, *pipeline.finally_tasks)
+    specs = {keys[task.name]: _spec(pipeline, task, keys[task.name]) for task in tasks if task.name in keys}
+    assets = assets.map_asset_specs(lambda spec: specs[spec.key].replace_attributes(deps=list(spec.deps)))
+    checks = asset_checks(runnable, keys)
+    unresolved = define_asset_job(
+        name,
+        selection=AssetSelection.assets(*keys.values()),
+        description=pipeline.description or None,
+        tags=run_tags(pipeline),
+    )
+    alone = Definitions(assets=[assets], asset_checks=checks, jobs=[unresolved], resources=shared, executor=executor)
+    return GraphDefinitions(alone.resolve_job_def(name), (assets,), tuple(checks), resources)
+
+
+def _spec(pipeline: Pipeline, task: Task, key: AssetKey) -> AssetSpec:
+    return AssetSpec(
+        key,
+        description=task.description or None,
+        group_name=dagster_name(pipeline.name),
+        owners=list(pipeline.owners),
+        tags={tag_key(tag): "" for tag in pipeline.tags},
+        kinds={"python"} if task.node is None else {"yaml"},
+        metadata=definition_metadata(pipeline, task),
+        skippable=True,
+    )
