@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowhub_assets.from_yaml.entries import entries, flat, one_entry
+from flowhub_assets.from_yaml.entries import Entry, entries, flat, one_entry
 from flowhub_assets.from_yaml.graph import Graph
 from flowhub_assets.from_yaml.kind_values import check_values
 from flowhub_assets.from_yaml.names import Scope
@@ -13,7 +13,7 @@ from flowhub_assets.from_yaml.section import Report, Section
 from flowhub_assets.from_yaml.settings import settings
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
-from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.nodes import implied
 from flowhub_assets.nodes.validation import type_text
 
 API_VERSION = "flume/v1"
@@ -60,7 +60,10 @@ def _pipeline(whole: Section) -> Pipeline:
     found, failing, final = entries(whole, "nodes"), one_entry(whole, "onFailure"), entries(whole, "finally")
     ends = [*([failing] if failing else []), *final]
     every = [*flat(found), *flat(ends)]
-    ids = {entry.id: entry for entry in reversed(every) if entry.id}  # of two with one id the first counts
+    ids: dict[str, Entry] = {}
+    for entry in every:
+        if entry.id:
+            ids.setdefault(entry.id, entry)
     for entry in every:
         check_values(entry)
     graph = Graph(Scope(fields, ids, frozenset(entry.id for entry in flat(ends))), ids)
@@ -73,10 +76,10 @@ def _pipeline(whole: Section) -> Pipeline:
         source=_source(whole),
         result=_result(whole, tasks),
         failure_task=failure,
-        finally_tasks=tuple(by_name[entry.id] for entry in final),
+        finally_tasks=tuple(by_name[entry.id] for entry in final if entry.id),
         **fields,
     )
-    tell_pipeline_problems(whole.report, pipeline, {entry.id: entry.section.path for entry in reversed(every)})
+    tell_pipeline_problems(whole.report, pipeline, [(entry.id, entry.section.path) for entry in every])
     return pipeline
 
 
@@ -85,9 +88,9 @@ def _source(whole: Section) -> Source:
 
 
 def _result(whole: Section, tasks: tuple[Task, ...]) -> tuple[str, ...]:
-    """The tasks whose outputs nobody takes, or those that ``result:`` names."""
+    """The tasks that ``result:`` names, or else those whose outputs nobody takes."""
     if "result" not in whole:
-        return sinks(tasks)
+        return implied.ends(tasks)
     named = whole.texts("result", "save-article")
     known = [task.name for task in tasks]
     for index, name in enumerate(named):
@@ -95,9 +98,3 @@ def _result(whole: Section, tasks: tuple[Task, ...]) -> tuple[str, ...]:
             hint = did_you_mean(name, known) or f"the nodes are {listed(known)}"
             whole.report.tell(("result", index), f"the result names {name!r}, which is no node", "", hint)
     return tuple(name for name in named if name in known or name == FLOW_INPUT)
-
-
-def sinks(tasks: tuple[Task, ...]) -> tuple[str, ...]:
-    """The tasks that no other one waits for."""
-    waited_for = {name for task in tasks for name in waits_for(task)}
-    return tuple(task.name for task in tasks if task.name not in waited_for)

@@ -10,9 +10,8 @@ from typing import Any
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.from_yaml.placing import placement
 from flowhub_assets.from_yaml.section import Section
-from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import Asset, Node, Retry, Source
-from flowhub_assets.nodes import registry
+from flowhub_assets.nodes import implied, registry
 from flowhub_assets.nodes.sdk import Node as Kind
 
 NODE_KEYS = (
@@ -43,7 +42,6 @@ RETRY_KEYS = ("times", "delay", "backoff", "on")
 ASSET_KEYS = ("key", "check")
 RUN_ON = ("engine", "cpu", "gpu")
 BACKOFFS = ("constant", "linear", "exponential")
-LOOP = "loop"
 
 _HINTS = {
     "name": "write id",
@@ -83,7 +81,7 @@ class Entry:
     @property
     def loops(self) -> bool:
         """Whether it runs inner nodes for each item of a list."""
-        return self.kind_name == LOOP or "loop" in self.section
+        return self.kind_name == implied.LOOP or "loop" in self.section
 
 
 def entries(parent: Section, key: str, owner: Entry | None = None) -> list[Entry]:
@@ -115,14 +113,14 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
     section.allow(NODE_KEYS, _HINTS)
     is_task = "task" in section
     kind = None if is_task else _kind(section)
-    run_on = section.one_of("runOn", RUN_ON) or (kind.run_on if kind else None if is_task else "engine")
+    run_on = section.one_of("runOn", RUN_ON) or implied.run_on(kind, is_task)
     entry = Entry(
         section=section,
         id=identifier,
         kind_name=_kind_name(section),
         kind=kind,
-        config=json_copy(section.mapping("config", "{url: 'https://example.com'}")),
-        inputs=json_copy(section.mapping("inputs", "{prompt: '...'}")),
+        config=dict(section.mapping("config", "{url: 'https://example.com'}")),
+        inputs=dict(section.mapping("inputs", "{prompt: '...'}")),
         fields={},
         owner=owner,
     )
@@ -134,7 +132,7 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
         "timeout": section.seconds("timeout", "10m"),
         "pool": section.text("pool", "gpu"),
         "priority": section.whole("priority") or 0,
-        "env": json_copy(section.mapping("env", "{WORKSPACE: ./tmp}")),
+        "env": section.mapping("env", "{WORKSPACE: ./tmp}"),
         "run_on": run_on,
         "when": _condition(section, "when"),
         "continue_on_error": section.flag("continueOnError"),
@@ -224,12 +222,7 @@ def _asset(section: Section) -> Asset | None:
 def _ports(section: Section, kind: type[Kind] | None, config: dict[str, Any]) -> tuple[str, ...]:
     if "ports" in section:
         return section.texts("ports", "'true'")
-    if kind is None:
-        return ()
-    try:
-        return tuple(kind.ports_of(config))
-    except Exception:  # noqa: BLE001 - a kind's own code, on a config that is wrong: the check of its values tells why
-        return ()
+    return implied.ports(kind, config)
 
 
 def _task(section: Section) -> dict[str, Any]:

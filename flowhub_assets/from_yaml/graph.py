@@ -11,9 +11,10 @@ from flowhub_assets.from_yaml.entries import Entry
 from flowhub_assets.from_yaml.loops import loop_of
 from flowhub_assets.from_yaml.names import Scope
 from flowhub_assets.from_yaml.section import Section
-from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Task
+from flowhub_assets.ir.pipeline import Edge, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.nodes import implied
 
 EDGE_KEYS = ("from", "to", "when")
 
@@ -29,25 +30,21 @@ class Graph:
         """The tasks of one level, the pipeline's or a loop's, each behind all that it waits for."""
         after = self._edges(parent, entries)
         made = [self._task(entry, after.get(entry.id, ()), owner) for entry in entries]
-        return _ordered(made)
+        return _ordered([task for task in made if task.name])  # one without an id is told
 
     def _task(self, entry: Entry, after: tuple[Edge, ...], owner: Entry | None) -> Task:
         uses = self.scope.uses(entry)
         inner = self.tasks(entry.section, entry.inner, entry) if entry.inner else ()
         if "needs" in entry.section:
             needs = entry.section.texts("needs", "fetch-topic")
+            for name in uses:
+                if name not in needs:
+                    what = f"needs of {entry.section.name} lacks {name!r}, which its templates use"
+                    entry.section.tell("needs", what, "it would not be given", f"add {name}, or leave needs out")
         else:
-            given = (FLOW_INPUT,) if owner is None else (FLOW_INPUT, LOOP_ITEM)
-            outside = self._needed_inside(entry, inner)
-            needs = tuple(dict.fromkeys((*given, *uses, *outside)))
+            needs = implied.needs(uses, inner, owner is not None)
         loop = loop_of(entry, inner) if entry.loops else None
         return Task(name=entry.id, needs=needs, after=after, loop=loop, **entry.fields)
-
-    def _needed_inside(self, entry: Entry, inner: tuple[Task, ...]) -> list[str]:
-        """What nodes inside a loop need from outside of it: the loop itself waits for it."""
-        own = {one.id for one in entry.inner}
-        needed = [name for task in inner for name in task.needs]
-        return [name for name in needed if name not in own and name not in (FLOW_INPUT, LOOP_ITEM)]
 
     def _edges(self, parent: Section, entries: list[Entry]) -> Mapping[str, tuple[Edge, ...]]:
         """The edges of one level by the node that they lead to."""

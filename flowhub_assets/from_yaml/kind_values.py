@@ -31,7 +31,8 @@ def _check(entry: Entry, model: type[NodeModel], values: dict[str, Any], place: 
             shown = ".".join(map(str, path))
             report_path = (*section.path, *(path[:-1] if missing else path))
             what = f"{shown} of {section.name} {problem.what}"
-            section.report.tell(report_path, what, _EFFECT, problem.remedy, key=not missing and _is_key(problem))
+            remedy = problem.remedy.removeprefix(f"{path[-1]}: ")
+            section.report.tell(report_path, what, _EFFECT, remedy, key=not missing and _is_key(problem))
 
 
 def _written(entry: Entry, place: str, path: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from flowhub_assets import names
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_yaml.document import pipeline_of
 from flowhub_assets.from_yaml.problem import FileProblem
-from flowhub_assets.from_yaml.read import Refused, decoded, documents
+from flowhub_assets.from_yaml.read import LARGEST_FILE, Refused, decoded, documents
+from flowhub_assets.from_yaml.settings import UNNAMED
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime.step import Runnable
+
+
+@dataclass
+class Content:
+    """What a file holds: its pipelines as far as they can be read, where each is named, and all that is wrong."""
+
+    pipelines: list[Pipeline] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
+    named_at: list[tuple[int, int]] = field(default_factory=list)
 
 
 def load_file(path: str) -> list[Runnable]:
@@ -20,50 +31,53 @@ def load_file(path: str) -> list[Runnable]:
     Raises one DefinitionError that tells all that is wrong with the file, also if it holds no pipeline.
     """
     path = os.path.abspath(path)
-    found, problems = read_file(path)
-    _refuse(problems)
-    if not found:
+    content = read_file(path)
+    _refuse(content.problems)
+    if not content.pipelines:
         what = "this file holds no pipeline"
         raise DefinitionError(what, where=path, effect="there is nothing to run", remedy="begin it with apiVersion:")
-    return [runnable(pipeline) for pipeline in found]
+    return [runnable(pipeline) for pipeline in content.pipelines]
 
 
 def pipelines_in(text: str, file: str) -> list[Pipeline]:
     """The pipelines of the text of a file called ``file``. Raises one DefinitionError that tells all its problems."""
-    found, problems = read_text(text, file)
-    _refuse(problems)
-    return found
+    content = read_text(text, file)
+    _refuse(content.problems)
+    return content.pipelines
 
 
-def read_file(path: str) -> tuple[list[Pipeline], list[FileProblem]]:
-    """The pipelines of a file and its problems; those with problems are there as far as they can be read."""
+def read_file(path: str) -> Content:
+    """What the file at ``path`` holds; a file that cannot be read is a problem, too."""
     try:
         with open(path, "rb") as file:
-            text = decoded(file.read(), path)
+            text = decoded(file.read(LARGEST_FILE + 1), path)
     except Refused as refused:
-        return [], [refused.problem]
+        return Content(problems=[refused.problem])
     except FileNotFoundError:
-        return [], [FileProblem(path, 0, 0, "there is no such file", "", "check the path")]
+        what, remedy = "there is no such file", "check the path"
     except IsADirectoryError:
-        return [], [FileProblem(path, 0, 0, "this is a folder, not a pipeline file", "", "name a .yaml file")]
+        what, remedy = "this is a folder, not a pipeline file", "name a .yaml file"
     except OSError as error:
-        return [], [FileProblem(path, 0, 0, f"this file cannot be read: {error.strerror}", "", "check its permissions")]
-    return read_text(text, path)
+        what, remedy = f"this file cannot be read: {error.strerror}", "check its permissions: ls -l"
+    else:
+        return read_text(text, path)
+    return Content(problems=[FileProblem(path, 0, 0, what, "", remedy)])
 
 
-def read_text(text: str, file: str) -> tuple[list[Pipeline], list[FileProblem]]:
+def read_text(text: str, file: str) -> Content:
     """As ``read_file``, for a text that is already there; ``file`` names it in problems and sources."""
     read, problems = documents(text, file)
-    found: list[Pipeline] = []
-    lines: list[int] = []
+    content = Content(problems=problems)
     for document in read:
         pipeline, more = pipeline_of(document)
-        problems += more
+        content.problems += more
         if pipeline is not None:
-            found.append(pipeline)
-            lines.append(document.place(("metadata", "name"))[0])
-    problems += _clashes(found, lines, file)
-    return found, problems
+            content.pipelines.append(pipeline)
+            content.named_at.append(document.place(("metadata", "name")))
+    named = zip(content.pipelines, content.named_at, strict=True)
+    content.problems += clashes([(pipeline.name, file, place) for pipeline, place in named])
+    content.problems.sort(key=lambda problem: (problem.line, problem.column))
+    return content
 
 
 def runnable(pipeline: Pipeline) -> Runnable:
@@ -74,12 +88,19 @@ def runnable(pipeline: Pipeline) -> Runnable:
     return Runnable(pipeline, {**bodies_of(pipeline), **function_bodies(pipeline)})
 
 
-def _clashes(found: list[Pipeline], lines: list[int], file: str) -> Iterable[FileProblem]:
-    line_of = {pipeline.name: line for pipeline, line in reversed(list(zip(found, lines, strict=True)))}
-    last = dict(zip((pipeline.name for pipeline in found), lines, strict=True))
-    for first, second in names.collisions(pipeline.name for pipeline in found if pipeline.name):
-        what = f"pipeline {second!r} has the name of another one, {first!r} on line {line_of[first]}"
-        yield FileProblem(file, last[second], 1, what, "one would hide the other", "rename one of them")
+def clashes(named: list[tuple[str, str, tuple[int, int]]]) -> Iterator[FileProblem]:
+    """Pipelines whose names are one, or become one in Dagster: name, file, and line and column of each, in order."""
+    first: dict[str, tuple[str, str, tuple[int, int]]] = {}
+    for name, file, place in named:
+        other = (
+            first.setdefault(names.dagster_name(name), (name, file, place)) if name != UNNAMED else (name, file, place)
+        )
+        if other == (name, file, place):
+            continue
+        where = f"on line {other[2][0]}" if other[1] == file else f"in {other[1]}:{other[2][0]}"
+        same = "the name of another one" if other[0] == name else f"a name that is the same in Dagster as {other[0]!r}"
+        what = f"pipeline {name!r} has {same} {where}"
+        yield FileProblem(file, *place, what, "one would hide the other", "rename one of them")
 
 
 def _refuse(problems: list[FileProblem]) -> None:

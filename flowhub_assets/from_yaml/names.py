@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from flowhub_assets.from_yaml.outputs import output_fault
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean, listed
-from flowhub_assets.nodes import references
+from flowhub_assets.nodes import implied, references
 from flowhub_assets.nodes.references import Use
 from flowhub_assets.nodes.scope import END_ROOTS, LOOP_ROOTS, ROOTS, RUN_NAMES
 from flowhub_assets.runtime.secret_values import is_secret_name
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from flowhub_assets.nodes.templates import Name
 
 _FAILURE_KEYS = ("failed_task", "error", "error_type", "traceback")
+_BEFORE = re.compile(r"(\w+-)+$")
+_AFTER = re.compile(r"\$?\w+(-\w+)*")
 _EFFECT = "the node would fail when it starts"
 
 
@@ -33,7 +36,7 @@ class Scope:
     known: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = (*self.ids, *ROOTS, *LOOP_ROOTS, *END_ROOTS, *RUN_NAMES)
+        self.known = implied.known_names(self.ids)
 
     def uses(self, entry: Entry) -> list[str]:
         """The nodes whose outputs ``entry`` uses, in order, each once; tells every name that it cannot use."""
@@ -47,18 +50,14 @@ class Scope:
         return [name for name in found if name in self.ids]
 
     def _found(self, entry: Entry) -> Iterator[Use]:
-        node = entry.fields.get("node")
-        if node is not None:
-            yield from references.node_uses(node, entry.fields["when"], self.known)
-        elif entry.fields["when"] is not None:
-            yield from references.condition_uses(entry.fields["when"], ("when",), self.known)
-        over = entry.section.data.get("loop", {})
-        if isinstance(over, dict) and references.is_template(over.get("over")):
-            yield from references.template_uses(over["over"], ("loop", "over"), self.known)
+        loop = entry.section.data.get("loop")
+        over = loop.get("over") if isinstance(loop, dict) else None
+        node, when = entry.fields.get("node"), entry.fields["when"]
+        return references.task_uses(node, when, over if isinstance(over, str) else None, self.known)
 
     def _check(self, entry: Entry, use: Use, name: Name) -> bool:
         """Whether ``entry`` may use ``name``; tells what is wrong with it."""
-        fault = self._fault(entry, name.path)
+        fault = self._fault(entry, name.path, _run(use.text, name.offset))
         if fault is None:
             return True
         what, remedy = fault
@@ -67,7 +66,7 @@ class Scope:
         entry.section.report.tell(path, f"{shown!r}: {what}", _EFFECT, remedy, offset=name.offset)
         return False
 
-    def _fault(self, entry: Entry, path: tuple[str, ...]) -> tuple[str, str] | None:
+    def _fault(self, entry: Entry, path: tuple[str, ...], run: str) -> tuple[str, str] | None:
         root, rest = path[0], path[1:]
         if root in self.ids:
             return self._node_fault(entry, root, rest)
@@ -86,7 +85,7 @@ class Scope:
             return self._env_fault(entry, rest)
         if root in (*ROOTS, *RUN_NAMES):
             return None
-        return self._unknown(entry, root)
+        return self._unknown(entry, root, run)
 
     def _node_fault(self, entry: Entry, root: str, rest: tuple[str, ...]) -> tuple[str, str] | None:
         other = self.ids[root]
@@ -116,7 +115,7 @@ class Scope:
         remedy = "add it to the profiles: {default: {%s: ...}}"
         return _key_fault("env", rest[:1], {*known, *NAMES_OF_THE_RUN, "WORKSPACE", "BUCKET"}, remedy)
 
-    def _unknown(self, entry: Entry, root: str) -> tuple[str, str]:
+    def _unknown(self, entry: Entry, root: str, run: str) -> tuple[str, str]:
         visible = [name for name in self.ids if self._node_fault(entry, name, ()) is None]
         roots = [
             *ROOTS,
@@ -124,7 +123,7 @@ class Scope:
             *(LOOP_ROOTS if entry.owner else ()),
             *(END_ROOTS if entry.id in self.ends else ()),
         ]
-        near = did_you_mean(root, [*visible, *roots])
+        near = did_you_mean(run, [*visible, *roots]) or did_you_mean(root, [*visible, *roots])
         if root.startswith("$"):
             return f"there is no {root!r}", near or f"there are {listed(RUN_NAMES)}"
         return f"there is no node {root!r}", near or f"it can be {listed([*visible, *roots])}"
@@ -140,6 +139,13 @@ def check_names(section: Section, key: str, text: str, known: Collection[str]) -
             root = use.name.path[0]
             remedy = did_you_mean(root, known) or f"it can be {listed(known)}"
             section.report.tell(path, f"there is no name {root!r}", "", remedy, offset=use.name.offset)
+
+
+def _run(text: str, offset: int) -> str:
+    """The whole word with hyphens that ``offset`` lies in: of a misspelt fetch-topic, fetch may be another node."""
+    before = _BEFORE.search(text[:offset])
+    after = _AFTER.match(text, offset)
+    return (before.group() if before else "") + (after.group() if after else "")
 
 
 def _around(entry: Entry) -> list[Entry]:

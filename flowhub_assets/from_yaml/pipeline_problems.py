@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flowhub_assets.from_yaml.positions import Path
@@ -34,32 +34,31 @@ _KEYS = {
     "default": "params",
     "asset": "asset",
     "name": "name",
+    "two": "id",
 }
 
 
-def tell_pipeline_problems(report: Report, pipeline: Pipeline, paths: Mapping[str, Path]) -> None:
-    """Tells what no file may say, whoever wrote it; ``paths`` lead to the pipeline's nodes by their names."""
-    lines = {problem.line for problem in report.problems}
+def tell_pipeline_problems(report: Report, pipeline: Pipeline, nodes: Sequence[tuple[str, Path]]) -> None:
+    """Tells what no pipeline may be, whoever wrote it; ``nodes`` are the ids of its nodes and where each stands.
+
+    Where reading the file has already told that a value is wrong, nothing more is said of it.
+    """
+    told = {(problem.line, problem.column) for problem in report.problems}
+    starts = {(), *(path for _, path in nodes)}
+    by_line: dict[int, list[tuple[str, Path]]] = {}
     for problem in problems(pipeline):
-        path = _path(report, problem, pipeline, paths)
-        if report.document.place(path)[0] in lines and _is_told(report, problem, path):
-            continue
-        report.tell(path, _in_yaml(problem.what), _in_yaml(problem.effect), _in_yaml(problem.remedy))
+        if not by_line:
+            for name, path in nodes:
+                by_line.setdefault(report.document.place(path)[0], []).append((name, path))
+        path = _path(report, problem, problem.where == pipeline.source, by_line.get(problem.where.line, []))
+        if path in starts or report.document.place(path) not in told:
+            report.tell(path, _in_yaml(problem.what), _in_yaml(problem.effect), _in_yaml(problem.remedy))
 
 
-def _is_told(report: Report, problem: Problem, path: Path) -> bool:
-    """Whether reading the file has already told what is wrong on that line: one mistake, one message."""
-    del problem
-    line = report.document.place(path)[0]
-    return any(known.line == line for known in report.problems)
-
-
-def _path(report: Report, problem: Problem, pipeline: Pipeline, paths: Mapping[str, Path]) -> Path:
-    """The value that the problem is about: below the node that stands on its line, found by the words that it says."""
-    start: Path = ()
-    if problem.where != pipeline.source:
-        on_line = [path for path in paths.values() if report.document.place(path)[0] == problem.where.line]
-        start = on_line[0] if on_line else ()
+def _path(report: Report, problem: Problem, of_pipeline: bool, nodes: Sequence[tuple[str, Path]]) -> Path:
+    """The value that the problem is about: in the node on its line, found by the words that it says."""
+    named = [path for name, path in nodes if repr(name) in problem.what]
+    start = named[-1] if named else () if of_pipeline or not nodes else nodes[0][1]
     data = _at(report.document.data, start)
     words = [_camel(word) for word in _WORD.findall(problem.what)]
     keys = [_KEYS.get(word, word) for word in words]

@@ -8,6 +8,7 @@ from typing import Any
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.quantities import written
+from flowhub_assets.nodes import implied
 
 PLACEMENT_KEYS = (
     "image",
@@ -24,14 +25,12 @@ TOLERATION_KEYS = ("key", "operator", "value", "effect", "tolerationSeconds")
 MOUNT_KEYS = ("name", "mountPath", "subPath", "readOnly")
 VOLUME_KEYS = ("name", "persistentVolumeClaim", "configMap", "secret", "hostPath", "emptyDir")
 
-_NOTHING = Placement()
-
 
 def placement(node: Section, run_on: str | None) -> Placement:
     """The ``placement:`` of ``node``; a node that runs on a GPU asks for one where it does not say how many."""
     given = node.section("placement", "{cpu: 2, memory: 4Gi}")
     if given is None:
-        return Placement(gpu="1") if run_on == "gpu" else _NOTHING
+        return implied.placement(run_on)
     given.allow(PLACEMENT_KEYS)
     gpu = _quantity(given, "gpu")
     return Placement(

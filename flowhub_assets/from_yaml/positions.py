@@ -27,7 +27,7 @@ class Document:
     data: Any
 
     def place(self, path: Path, key: bool = False) -> tuple[int, int]:
-        """Line and column of the value at ``path``, or with ``key`` of its key; of what is around it if it is missing."""
+        """Line and column of the value at ``path``, or with ``key`` of its key; if missing, of what is around."""
         node = self.root
         at = node
         for part in path:

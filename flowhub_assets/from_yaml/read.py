@@ -42,7 +42,7 @@ class Refused(Exception):
 def decoded(data: bytes, file: str) -> str:
     """The text of a file's bytes. Raises Refused for another encoding than UTF-8 (or UTF-16 with its mark)."""
     if len(data) > LARGEST_FILE:
-        what = f"the file has {len(data):,} bytes, more than {LARGEST_FILE:,}"
+        what = f"the file has more than {LARGEST_FILE:,} bytes"
         raise Refused(FileProblem(file, 0, 0, what, "it is not read", "put its data into storage and name its URL"))
     try:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -129,7 +129,7 @@ class _Resolving:
 
 
 if yaml.__with_libyaml__:
-    from yaml.cyaml import CParser
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
     class _Composer(_Resolving, CParser):
         """libyaml's: ten times as fast."""
@@ -228,7 +228,7 @@ class _Reader:
         return result
 
     def _require_no_tag(self, node: Node, own: str) -> None:
-        tag: object = node.tag
+        tag: Any = node.tag
         if tag is not True and tag not in ("!", f"tag:yaml.org,2002:{own}"):
             self._tell(node, f"the tag {_shown_tag(tag)} is not allowed", _TAG_EFFECT, "leave it out")
 
@@ -245,8 +245,8 @@ class _Reader:
 _TAG_EFFECT = "a pipeline file holds plain data only"
 
 
-def _shown_tag(tag: str) -> str:
-    return repr(tag.replace("tag:yaml.org,2002:", "!!")[:60])
+def _shown_tag(tag: object) -> str:
+    return repr(str(tag).replace("tag:yaml.org,2002:", "!!")[:60])
 
 
 def _complex_key(node: MappingNode) -> tuple[str, str, str]:

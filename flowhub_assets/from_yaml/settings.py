@@ -7,8 +7,10 @@ from typing import Any
 
 from flowhub_assets.from_yaml import placing, triggers
 from flowhub_assets.from_yaml.section import Section
-from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.nodes.validation import type_text
+
+#: Stands in for a name that is missing, so that all else can be checked.
+UNNAMED = "unnamed"
 
 METADATA_KEYS = ("name", "description", "namespace", "owners", "tags", "annotations")
 PIPELINE_KEYS = (
@@ -61,7 +63,7 @@ def settings(pipeline: Section) -> dict[str, Any]:
         "profiles": _profiles(pipeline),
         "params": defaults,
         "param_schemas": schemas,
-        "variables": json_copy(pipeline.mapping("variables", "{model: llama3.1-70b}")),
+        "variables": pipeline.mapping("variables", "{model: llama3.1-70b}"),
         "triggers": triggers.triggers(pipeline),
         "schedule": triggers.schedule(pipeline),
         "concurrency": pipeline.whole("concurrency", 1),
@@ -82,13 +84,13 @@ def _metadata(pipeline: Section) -> dict[str, Any]:
     if metadata is None:
         if "metadata" not in pipeline:
             pipeline.tell(None, "the pipeline has no metadata", "it has no name", "write metadata: {name: my-pipeline}")
-        return {"name": ""}
+        return {"name": UNNAMED}
     metadata.allow(METADATA_KEYS, _METADATA_HINTS)
     name = metadata.text("name", "my-pipeline")
     if name is None and "name" not in metadata:
         metadata.tell(None, "metadata has no name", "nothing could refer to the pipeline", "write name: my-pipeline")
     return {
-        "name": name or "",
+        "name": UNNAMED if name is None else name,
         "description": metadata.text("description", "Writes articles.") or "",
         "namespace": metadata.text("namespace", "pipelines"),
         "owners": metadata.texts("owners", "team:data"),
@@ -102,7 +104,7 @@ def _profiles(pipeline: Section) -> dict[str, Any]:
     if profiles is None:
         return {}
     example = "{WORKSPACE: ./tmp}"
-    return {name: json_copy(profiles.mapping(name, example)) for name in profiles.data}
+    return {name: profiles.mapping(name, example) for name in profiles.data}
 
 
 def _params(pipeline: Section) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
@@ -117,7 +119,7 @@ def _params(pipeline: Section) -> tuple[dict[str, Any], dict[str, Mapping[str, A
             remedy = f"write {name}: {{type: string, default: {shown}}}, a JSON Schema with its default"
             params.tell(name, f"param {name!r} is {type_text(written)}, not an object", "it has no type", remedy)
             continue
-        copied = json_copy(written)
+        copied = dict(written)
         has_default = "default" in copied
         default = copied.pop("default", None)
         if "schema" in copied and len(copied) == 1:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.ir.pipeline import Node
+from flowhub_assets.nodes.template_code import has_code
 
 if TYPE_CHECKING:
     from flowhub_assets.nodes.templates import Name, TemplateProblem
 
 Path = tuple[str | int, ...]
 
-#: What a text holds that is rendered.
-_MARKS = ("{{", "{%", "{#")
+#: A word with hyphens: as much of a text as can be a node's id that nobody knows.
+_WORD = re.compile(r"\$?\w+(?:-\w+)*")
+_DOLLAR = re.compile(r"\$\w+")
+_UNKNOWN = "there is no "
+_MOST_UNKNOWN = 20
 
 
 @dataclass(frozen=True)
 class Use:
-    """``name`` is used, or ``problem`` is wrong, in the text at ``path`` of a node."""
+    """``name`` is used, or ``problem`` is wrong, in the ``text`` at ``path`` of a node."""
 
     path: Path
+    text: str
     name: Name | None = None
     problem: TemplateProblem | None = None
 
 
 def is_template(value: object) -> bool:
     """Whether ``value`` is a text that is rendered before the node gets it."""
-    return isinstance(value, str) and any(mark in value for mark in _MARKS)
+    return isinstance(value, str) and has_code(value)
 
 
 def holds_template(value: object) -> bool:
@@ -65,24 +71,36 @@ def condition_uses(text: str, path: Path, known: Collection[str]) -> Iterator[Us
 
 
 def _uses(names_of: Any, text: str, path: Path, known: Collection[str]) -> Iterator[Use]:
+    """The names in ``text``, those that are not known too: who knows more about them says what is wrong with each."""
     from flowhub_assets.nodes.templates import TemplateProblem  # most nodes have no templates
 
-    try:
-        for name in names_of(text, known):
-            yield Use(path, name=name)
-    except TemplateProblem as problem:
-        yield Use(path, problem=problem)
+    # The languages themselves know no $ at all: a misspelt $now is to be found as a name, not as a wrong character.
+    unknown = {word for word in _DOLLAR.findall(text) if word not in known}
+    while True:
+        try:
+            for name in names_of(text, {*known, *unknown} if unknown else known):
+                yield Use(path, text, name=name)
+        except TemplateProblem as problem:
+            word = _WORD.match(text, problem.offset) if problem.what.startswith(_UNKNOWN) else None
+            if word is not None and word.group() not in unknown and len(unknown) < _MOST_UNKNOWN:
+                unknown.add(word.group())
+                continue
+            yield Use(path, text, problem=problem)
+        return
 
 
-def node_uses(node: Node, when: str | None, known: Collection[str]) -> Iterator[Use]:
-    """What a node's config, inputs and condition use, in this order."""
-    yield from template_uses(node.config, ("config",), known)
-    yield from template_uses(node.inputs, ("inputs",), known)
+def task_uses(node: Node | None, when: str | None, over: str | None, known: Collection[str]) -> Iterator[Use]:
+    """What a task uses in its node's config and inputs, its condition, and the list that it loops over."""
+    if node is not None:
+        yield from template_uses(node.config, ("config",), known)
+        yield from template_uses(node.inputs, ("inputs",), known)
     if when is not None:
         yield from condition_uses(when, ("when",), known)
+    if over is not None:
+        yield from template_uses(over, ("loop", "over"), known)
 
 
-def used_nodes(node: Node, when: str | None, ids: Collection[str], known: Collection[str]) -> list[str]:
-    """Which of the nodes ``ids`` a node uses, each once, in the order in which it names them."""
-    names = (use.name.path[0] for use in node_uses(node, when, known) if use.name is not None and use.name.path)
+def used_nodes(uses: Iterable[Use], ids: Collection[str]) -> list[str]:
+    """Which of the nodes ``ids`` are used, each once, in the order in which they are named."""
+    names = (use.name.path[0] for use in uses if use.name is not None and use.name.path)
     return list(dict.fromkeys(name for name in names if name in ids))
