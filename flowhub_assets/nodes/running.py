@@ -58,7 +58,7 @@ def run_node(
         value: dict[str, Any] = call_in_own_process(in_own_process, context)
         return value
     if execution.is_async:
-        return _value(kind, config, _outside_of_loops(lambda: _run_async(start, context)))
+        return _value(kind, config, _run_async(start, context))
     return _value(kind, config, start(context))
 
 
@@ -74,10 +74,10 @@ def run(
 
 
 def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], context: NodeContext) -> Value:
-    """Runs the coroutine in an event loop of its own, in this thread."""
+    """Runs the coroutine in an event loop of its own, in this thread or, where this one has a loop already, another."""
     asked_to_stop = False
 
-    async def bounded() -> Value:
+    async def bounded() -> tuple[list[Value], Exception | None]:
         nonlocal asked_to_stop
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -88,37 +88,39 @@ def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], conte
             with contextlib.suppress(RuntimeError):  # the loop may end at this very moment
                 loop.call_soon_threadsafe(task.cancel)
 
+        limit = asyncio.timeout(context.timeout)
         with context.cancellation.on_set(stop):
-            limit = asyncio.timeout(context.timeout)
             try:
                 async with limit:
-                    return await start(context)
-            except TimeoutError:
-                if limit.expired():
-                    raise timed_out(context) from None
-                raise
+                    return [await start(context)], None
+            except TimeoutError as error:
+                return [], timed_out(context) if limit.expired() else error
+            # Handed over, not raised: the event loop's frames are no part of what went wrong.
+            except Exception as error:  # noqa: BLE001 - raised below
+                return [], error
 
     try:
-        return asyncio.run(bounded())
+        value, error = _run_loop(bounded)
     except asyncio.CancelledError:
         if asked_to_stop:
             raise stopped(context) from None
         raise
+    if error is not None:
+        raise error
+    return value[0]
 
 
-def _outside_of_loops(call: Callable[[], Value]) -> Value:
-    """Calls it here, or in another thread where this one already runs an event loop (a notebook, an async test)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return call()
+def _run_loop(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+    """asyncio.run, also where this thread runs an event loop already: in a notebook, or in an async test."""
+    if not _has_loop():
+        return asyncio.run(main())
     result: list[Value] = []
     failure: list[BaseException] = []
     surroundings = contextvars.copy_context()
 
     def target() -> None:
         try:
-            result.append(surroundings.run(call))
+            result.append(surroundings.run(asyncio.run, main()))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             failure.append(error)
 
@@ -128,6 +130,14 @@ def _outside_of_loops(call: Callable[[], Value]) -> Value:
     if failure:
         raise failure[0]
     return result[0]
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _value(kind: type[Node], config: Mapping[str, Any], returned: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from flowhub_assets.nodes.running import run_node
 from flowhub_assets.nodes.validation import InputRefused, OutputRefused
 from flowhub_assets.runtime.show import collect_shown
 from flowhub_assets.runtime.step_context import Cancellation
+from flowhub_assets.runtime.user_traceback import user_traceback
 from flowhub_assets_tests.nodes.kinds import Anything, Apart, Blocker, Choice, Model, Repeat, Sleeper
 
 JSON = st.recursive(
@@ -161,6 +162,23 @@ def test_an_async_node_runs_inside_an_event_loop_too() -> None:
 
     with pytest.raises(InputRefused):
         asyncio.run(failing())
+
+
+def test_an_error_has_no_frames_but_the_nodes_own() -> None:
+    class Breaks(Node):
+        """Divides by zero."""
+
+        name = "breaks"
+
+        async def execute(self, input: NodeInput) -> NodeOutput:
+            raise ZeroDivisionError("division by zero")
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        run(Breaks)
+    told = user_traceback(raised.value)
+    assert "asyncio" not in told
+    assert told.count("File ") == 2  # this test and execute
+    assert "in execute" in told
 
 
 def test_the_context_is_given_by_name_or_by_annotation() -> None:
