@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,15 +51,19 @@ class Answer:
         return cls(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})
 
 
+class _ServerIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 class HttpServer:
     """A running server; ``requests`` are those that came, in order, ``gone`` is set when a caller hangs up."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
         self.gone = threading.Event()
         self.closing = threading.Event()
         self._answers: dict[str, Callable[[Request], Answer]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = (_ServerIPv6 if ":" in address else ThreadingHTTPServer)((address, 0), self._handler())
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
 
@@ -74,8 +80,9 @@ class HttpServer:
         left = list(answers)
         self.on(path, lambda _: left.pop(0) if len(left) > 1 else left[0])
 
-    def paths(self) -> list[str]:
-        return [request.path for request in self.requests]
+    def wrap(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def answer(self, request: Request) -> Answer:
         self.requests.append(request)
@@ -141,7 +148,7 @@ class HttpServer:
 
 
 @contextlib.contextmanager
-def http_server() -> Iterator[HttpServer]:
+def http_server(address: str = "127.0.0.1") -> Iterator[HttpServer]:
     """A server on a free port of the loopback, until the block ends."""
-    with HttpServer() as server:
+    with HttpServer(address) as server:
         yield server

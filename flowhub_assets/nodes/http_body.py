@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING = "gzip, deflate"
 
 _PIECE = 64 * 1024
+#: Bytes.
+_ZLIB_HEADER = 2
 
 
 class BodyTooLarge(Exception):
@@ -99,32 +101,34 @@ class _Inflate:
 
     def __init__(self, name: str) -> None:
         self._gzip = name != "deflate"
-        self._one = zlib.decompressobj(31 if self._gzip else 15)
-        self._begun = False
+        self._one = zlib.decompressobj(31) if self._gzip else None
+        self._held = b""
         self.complete = True
 
     def __call__(self, raw: bytes) -> Iterator[bytes]:
-        while raw:
+        if self._one is None:
+            raw = self._held = self._held + raw
+            if len(raw) < _ZLIB_HEADER:
+                self.complete = not raw
+                return
+            self._one = zlib.decompressobj(15 if _begins_with_zlib_header(raw) else -15)
+        piece = b""
+        # A full piece may leave more behind within zlib, even if all that came was taken in.
+        while raw or len(piece) == _PIECE:
             if self._one.eof:
                 if not self._gzip or not raw.strip(b"\0"):
                     return
                 self._one = zlib.decompressobj(31)
-            piece = self._decompress(raw)
-            self._begun = True
+            try:
+                piece = self._one.decompress(raw, _PIECE)
+            except zlib.error as error:
+                raise BodyUnreadable(f"its compressed body is damaged: {error}") from None
             raw = self._one.unconsumed_tail or self._one.unused_data
             self.complete = self._one.eof
             if piece:
                 yield piece
 
-    def _decompress(self, raw: bytes) -> bytes:
-        try:
-            return self._one.decompress(raw, _PIECE)
-        except zlib.error as error:
-            if self._gzip or self._begun:
-                raise BodyUnreadable(f"its compressed body is damaged: {error}") from None
-        # Servers also send deflate without the header that the standard asks for.
-        self._one = zlib.decompressobj(-15)
-        try:
-            return self._one.decompress(raw, _PIECE)
-        except zlib.error as error:
-            raise BodyUnreadable(f"its compressed body is damaged: {error}") from None
+
+def _begins_with_zlib_header(data: bytes) -> bool:
+    """RFC 1950, 2.2. Servers also send deflate without the header that the standard asks for."""
+    return data[0] & 0x0F == 8 and int.from_bytes(data[:_ZLIB_HEADER], "big") % 31 == 0

@@ -79,7 +79,7 @@ def body_value(data: bytes, content_type: str, expect: str) -> Any:
         return data.decode(_charset(kind), "replace")
     try:
         return data.decode(_charset(kind))
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise ContentProblem(
             f"the body ({kind.partition(';')[0] or 'without Content-Type'}, {len(data):,} bytes) is not text",
             "Store it: config.expect: file.",
@@ -101,12 +101,14 @@ def _no_constant(name: str) -> NoReturn:
 
 def _charset(kind: str) -> str:
     found = re.search(r";\s*charset\s*=\s*\"?([\w.:-]+)", kind)
-    try:
-        "".encode(found[1] if found else "utf-8")
-        b"".decode(found[1] if found else "utf-8")
-    except LookupError:
+    if found is None:
         return "utf-8"
-    return found[1] if found else "utf-8"
+    try:
+        # Python also knows codecs that are no text (base64) or cannot replace what they cannot read (idna).
+        b"a".decode(found[1], "replace")
+    except (LookupError, UnicodeError):
+        return "utf-8"
+    return found[1]
 
 
 def _refuse(what: str, remedy: str) -> NoReturn:

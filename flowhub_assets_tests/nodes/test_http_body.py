@@ -49,6 +49,13 @@ def test_a_body_is_what_was_packed(data: bytes, encoding: str, step: int) -> Non
     assert asyncio.run(body_bytes(response(packed, encoding, step), LARGE)) == data
 
 
+@pytest.mark.parametrize("encoding", sorted(PACKERS))
+@pytest.mark.parametrize("more", [-1, 0, 1, 257, 300])
+def test_the_end_of_a_piece_is_no_end(encoding: str, more: int) -> None:
+    data = bytes(3 * 65536 + more)
+    assert asyncio.run(body_bytes(response(PACKERS[encoding](data), encoding, 1 << 20), LARGE)) == data
+
+
 @given(st.lists(st.binary(max_size=100), min_size=1, max_size=4), st.integers(1, 20))
 def test_gzip_of_several_members(parts: list[bytes], step: int) -> None:
     packed = b"".join(gzip.compress(part) for part in parts)
