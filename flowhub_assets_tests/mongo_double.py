@@ -40,6 +40,8 @@ class MongoDouble:
     def __init__(self) -> None:
         self.user, self.password = "flow", secrets.token_hex(12)
         self.commands: list[str] = []
+        #: How many commands are held.
+        self.waiting = 0
         self._data: Any = mongomock.MongoClient()
         self._cursors: dict[int, tuple[str, list[Any]]] = {}
         self._lock = threading.Lock()
@@ -56,7 +58,7 @@ class MongoDouble:
     def url_of(self, user: str, password: str) -> str:
         """The URL for somebody else."""
         host, port = self._server.server_address[:2]
-        return f"mongodb://{quote(user)}:{quote(password)}@{host!s}:{port}/?authMechanism=PLAIN"
+        return f"mongodb://{quote(user, safe='')}:{quote(password, safe='')}@{host!s}:{port}/?authMechanism=PLAIN"
 
     def collection(self, database: str, collection: str) -> Any:
         """mongomock's collection, as the double itself uses it."""
@@ -89,7 +91,7 @@ class MongoDouble:
             return {"helloOk": True, "isWritablePrimary": True, "ismaster": True, **_LIMITS, **_WIRE_VERSIONS, "ok": 1}
         if name == "saslStart":
             return self._log_in(command)
-        self._free.wait()
+        self._wait_until_free()
         handler = _HANDLERS.get(name)
         if handler is None:
             return _error(59, "CommandNotFound", f"no such command: '{name}'")
@@ -101,6 +103,13 @@ class MongoDouble:
                 return _error(error.code or 2, "BadValue", str(error))
             except NotImplementedError as error:
                 return _error(2, "BadValue", f"the double cannot: {error}")
+
+    def _wait_until_free(self) -> None:
+        with self._lock:
+            self.waiting += 1
+        self._free.wait()
+        with self._lock:
+            self.waiting -= 1
 
     def _log_in(self, command: dict[str, Any]) -> Reply:
         _, user, password = bytes(command["payload"]).split(b"\0")

@@ -55,11 +55,8 @@ def _driver_type(value: Any) -> Any:
     if hasattr(value, "to_decimal"):
         return _decimal(value.to_decimal())
     if hasattr(value, "as_datetime"):
-        try:
-            return _moment(value.as_datetime())
-        except (ValueError, OverflowError):
-            # Milliseconds since 1970 of a year that Python's calendar lacks.
-            return int(value)
+        # pymongo gives milliseconds since 1970 where Python's calendar lacks the year.
+        return int(value) if hasattr(value, "__int__") else _moment(value.as_datetime())
     if hasattr(value, "as_doc"):
         return as_json(value.as_doc())
     pattern = getattr(value, "pattern", None)

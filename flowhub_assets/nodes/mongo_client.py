@@ -40,11 +40,15 @@ async def on_collection(
 
     def call() -> Result:
         pymongo = driver("pymongo")
+        from bson.errors import BSONError
+
         try:
             with pymongo.timeout(seconds):
                 return work(_clients.get(url)[database][collection])
         except pymongo.errors.PyMongoError as error:
             raise _told(error, url, doing) from None
+        except (BSONError, OverflowError) as error:
+            raise NodeError(f"{doing} has a value that MongoDB cannot keep: {error}", retry=False) from None
 
     return await timed_call(call, seconds=seconds + _GRACE, system="MongoDB", stop=None)
 
@@ -85,10 +89,12 @@ def _make_client(url: str) -> Any:
             datetime_conversion=DatetimeConversion.DATETIME_AUTO,
             uuidRepresentation="standard",
         )
-    except (pymongo.errors.PyMongoError, ValueError) as error:
+    except (pymongo.errors.PyMongoError, ValueError):
+        # Its words quote what it takes for a host, which may be half of a password.
         raise NodeError(
-            f"the connection's URL is not one that pymongo takes: {_without_password(str(error), url)}",
-            remedy="Give it the form mongodb://user:password@host:27017/, with %40 for an @ in the password.",
+            "the connection's URL is not one that pymongo takes",
+            remedy="Give it the form mongodb://user:password@host:27017/, with %40 for @, %3A for : and %2F for / "
+            "in the password.",
             retry=False,
         ) from None
 

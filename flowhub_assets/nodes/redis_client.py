@@ -18,16 +18,13 @@ _CONNECT_SECONDS = 10
 #: A server that says nothing for so long is gone; a node's own timeout is shorter or longer.
 _SILENT_SECONDS = 60
 
-#: Words of the server's or the driver's message → what to do.
+#: The driver's class of error, or words of its message → what to do.
 _REMEDIES = (
-    (
-        ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required"),
-        "Check the user and the password of the connection.",
-    ),
-    (("NOPERM", "no permissions"), "Give the connection's user the right to do this."),
+    (("AuthenticationError", "Authentication required"), "Check the user and the password of the connection."),
+    (("NoPermissionError",), "Give the connection's user the right to do this."),
     (("WRONGTYPE",), "These nodes read and write text; the key holds a list, a hash or a set."),
-    (("OOM",), "Redis is full: give keys a ttl, or give it more memory."),
-    (("READONLY",), "The connection leads to a replica; give it the URL of the primary."),
+    (("OutOfMemoryError",), "Redis is full: give keys a ttl, or give it more memory."),
+    (("ReadOnlyError",), "The connection leads to a replica; give it the URL of the primary."),
     (("DB index",), "Write a database that the server has at the end of the connection's URL."),
 )
 
@@ -65,7 +62,8 @@ def _told(error: Any, url: str, doing: str) -> NodeError:
     lost = isinstance(error, (known.ConnectionError, known.TimeoutError)) and not isinstance(
         error, (known.AuthenticationError, known.AuthorizationError)
     )
-    remedy = next((remedy for words, remedy in _REMEDIES if any(word in text for word in words)), "")
+    told = f"{type(error).__name__}: {text}"
+    remedy = next((remedy for signs, remedy in _REMEDIES if any(sign in told for sign in signs)), "")
     if lost and not remedy:
         remedy = "See whether the server of the connection runs and can be reached from here."
     passing = lost or isinstance(error, (known.BusyLoadingError, known.OutOfMemoryError))
@@ -91,10 +89,12 @@ def _make_client(url: str) -> Any:
             # What a lost connection did is unknown; the pipeline's retry decides, not the driver.
             retry=Retry(NoBackoff(), 0),
         )
-    except ValueError as error:
+    except ValueError:
+        # Its words quote what it takes for a port, which may be half of a password.
         raise NodeError(
-            f"the connection's URL is not one that redis-py takes: {_without_password(str(error), url)}",
-            remedy="Give it the form redis://user:password@host:6379/0; rediss:// is with TLS.",
+            "the connection's URL is not one that redis-py takes",
+            remedy="Give it the form redis://user:password@host:6379/0 (rediss:// is with TLS), with %40 for @, "
+            "%3A for : and %2F for / in the password.",
             retry=False,
         ) from None
 

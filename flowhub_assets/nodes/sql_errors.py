@@ -57,7 +57,7 @@ def _fits(signs: tuple[str, ...], state: str, text: str) -> bool:
 
 def _said(cause: Any) -> str:
     """The server's own words without the statement, which psycopg2 quotes in a form that nobody has written."""
-    diagnosis = getattr(cause, "diag", None)
+    diagnosis: Any = getattr(cause, "diag", None)
     primary = getattr(diagnosis, "message_primary", None)
     if not primary:
         return str(cause).strip() or type(cause).__name__

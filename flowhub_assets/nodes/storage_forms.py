@@ -120,14 +120,15 @@ def _csv_bytes(value: Any, key: str) -> bytes:
         raise _wrong(value, key, "csv", "a list of objects", "Give one object for each line, by column.")
     columns = list(dict.fromkeys(column for row in value for column in row))
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    if columns:
-        writer.writeheader()
-    writer.writerows({column: _cell(item) for column, item in row.items()} for row in value)
+    plain, quoted = (csv.writer(text, quoting=how, lineterminator="\n") for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    header = [columns] if columns else []
+    for line in (*header, *([_cell(row.get(column)) for column in columns] for row in value)):
+        # csv quotes no lone carriage return, and reads one as the end of a line.
+        (quoted if any("\r" in cell for cell in line) else plain).writerow(line)
     return text.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
