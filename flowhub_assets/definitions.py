@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from flowhub_assets import pipelines
 from flowhub_assets.executor.hybrid import hybrid_executor
-from flowhub_assets.from_python.finding import find_files
+from flowhub_assets.from_python import finding as python_files
 from flowhub_assets.from_python.loading import flows_in, load_module
+from flowhub_assets.from_yaml import finding as yaml_files
+from flowhub_assets.from_yaml.loading import load_file
+from flowhub_assets.nodes import finding as node_files
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
 
+settings = read_settings()
+folders = [*(map(Path, pipelines.__path__) if settings.shipped else ()), *settings.folders]
+
+
+def find_files(folder: str) -> list[str]:
+    """The files of a folder that hold flows, definitions for Dagster, kinds of node, or pipelines in YAML or JSON."""
+    python = {*python_files.find_files(folder, or_if=looks_like_definitions), *node_files.find_node_files(folder)}
+    return sorted(python | set(yaml_files.find_files(folder)))
+
 
 def load(path: Path) -> LoadedFile:
-    """One pipeline file: its flows, and what it defines for Dagster itself. Raises DefinitionError."""
-    module = load_module(str(path))
-    return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
+    """What one file holds: flows, what it defines for Dagster itself, or pipelines of nodes. Raises DefinitionError."""
+    if path.suffix == ".py":
+        module = load_module(str(path))
+        return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
+    for folder in {*folders, path.parent}:
+        # Kinds of node that do not load are told by their own file.
+        node_files.load_nodes(str(folder))
+    return LoadedFile(load_file(str(path)))
 
-
-settings = read_settings()
 
 location = CodeLocation(
-    folders=[*(map(Path, pipelines.__path__) if settings.shipped else ()), *settings.folders],
-    find_files=partial(find_files, or_if=looks_like_definitions),
+    folders=folders,
+    find_files=find_files,
     load=load,
     resources={
         "profile": ProfileResource.configure_at_launch(name=settings.profile),
