@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowhub_assets.errors import RunError, TaskFailed, ValueMissing, ValueRefused
+from flowhub_assets.errors import FlowhubError, RunError, TaskFailed, ValueMissing, ValueRefused
 from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -142,8 +142,12 @@ def _task_failed(
         what = f"task {task.name!r} called sys.exit({text})"
         effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
     else:
-        what = f"task {task.name!r} failed: {kind}: {text}" if text else f"task {task.name!r} failed: {kind}"
-        effect, remedy = "", str(getattr(error, "remedy", "")) or _missing_key(error, args)
+        said, effect, remedy = text, "", str(getattr(error, "remedy", "")) or _missing_key(error, args)
+        if isinstance(error, FlowhubError):
+            # Its effect and remedy follow on lines of their own.
+            said = mask_secrets(f"{error.where}: {error.what}" if error.where else error.what, env)
+            effect = mask_secrets(error.effect, env)
+        what = f"task {task.name!r} failed: {kind}: {said}" if said else f"task {task.name!r} failed: {kind}"
     return TaskFailed(
         what,
         where=user_line(error) or task.source,

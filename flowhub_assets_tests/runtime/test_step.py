@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.errors import TaskFailed, TaskTimedOut, ValueMissing, ValueRefused
+from flowhub_assets.errors import StorageError, TaskFailed, TaskTimedOut, ValueMissing, ValueRefused
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source
 from flowhub_assets.runtime.show import Shown, show
 from flowhub_assets.runtime.step import failure_args, run_step, step_env, step_inputs
@@ -118,3 +118,14 @@ def test_failure_args_of_any_error() -> None:
         "error_type": "TaskTimedOut",
         "traceback": "f.py:1: too long",
     }
+
+
+def test_an_error_of_ours_says_its_effect_and_remedy_once() -> None:
+    def upload(args: dict[str, Any]) -> dict[str, Any]:
+        raise StorageError("it is full", where="s3://bucket", effect="nothing of tok-en was kept", remedy="make room")
+
+    with pytest.raises(TaskFailed) as failed:
+        run_step(task_of(upload), upload, [{}], {"API_TOKEN": "tok-en"})
+    assert str(failed.value).splitlines()[0].endswith("task 'upload' failed: StorageError: s3://bucket: it is full")
+    assert str(failed.value).splitlines()[1:] == ["  Nothing of *** was kept.", "  Make room."]
+    assert failed.value.error == "s3://bucket: it is full\n  Nothing of *** was kept.\n  Make room."
