@@ -12,8 +12,9 @@ from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput, NodeOutput
 
 
 class Embedding(Node):
-    """Makes a vector of a text, or one of each text in a list: `{{id.output.embedding}}` is the first one,
-    `{{id.output.embeddings}}` all of them in the order of the texts.
+    """Makes vectors of texts: of one, or of each in a list.
+
+    `{{id.output.embedding}}` is the first vector, `{{id.output.embeddings}}` all of them in the order of the texts.
 
     It asks any server that speaks OpenAI's API, at VLLM_URL by default, as `llm-generate` does, with the same
     retries and errors. A long list is sent in batches. Token counts and seconds are shown with the step. It runs in

@@ -31,8 +31,10 @@ Scalar = str | int | float | bool
 
 
 class HttpRequest(Node):
-    """Calls a web service and gives its answer: `{{id.output}}` is the body, `{{id.output.name}}` a field of a JSON
-    body; `{{id.status}}` and `{{id.headers}}` are beside it.
+    """Calls a web service and gives its answer.
+
+    `{{id.output}}` is the body, `{{id.output.name}}` a field of a JSON body; `{{id.status}}` and `{{id.headers}}` are
+    beside it.
 
     **The body.** `expect: auto` (the default) reads JSON or text as the answer's Content-Type says; `json` and `text`
     insist; `file` stores the body and gives its URL, whatever its size.

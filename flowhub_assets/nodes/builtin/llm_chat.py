@@ -26,8 +26,10 @@ class Message(NodeModel):
 
 
 class LlmChat(Node):
-    """Lets a language model answer in a conversation: `{{id.output}}` is the answer's text, `{{id.messages}}` the
-    whole conversation with the answer at its end, for the next turn.
+    """Lets a language model answer in a conversation.
+
+    `{{id.output}}` is the answer's text, `{{id.messages}}` the whole conversation with the answer at its end, for the
+    next turn.
 
     The server, its key, retries, streaming, figures and errors are those of `llm-generate`: any server that speaks
     OpenAI's API, at VLLM_URL by default. It runs in the engine, which only waits; the server's graphics card works.

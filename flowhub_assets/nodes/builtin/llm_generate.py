@@ -12,8 +12,9 @@ from flowhub_assets.nodes.sdk import Node, NodeContext, NodeError, NodeInput
 
 
 class LlmGenerate(Node):
-    """Lets a language model write a text: `{{id.output}}` is the text, `{{id.completion_tokens}}` and the other
-    fields are beside it.
+    """Lets a language model write a text.
+
+    `{{id.output}}` is the text; `{{id.completion_tokens}}` and the other fields are beside it.
 
     It asks any server that speaks OpenAI's API, such as vLLM. The server's address is the connection's, VLLM_URL by
     default, its key VLLM_API_KEY; both come from the env profile or the environment, never from the file.

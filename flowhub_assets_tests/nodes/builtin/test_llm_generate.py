@@ -4,16 +4,21 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.nodes import NodeContext, NodeError, registry, run
+from flowhub_assets.nodes.bodies import bodies_of
 from flowhub_assets.nodes.http_call import HttpFailed
+from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.show import collect_shown
+from flowhub_assets.runtime.step import Runnable
 from flowhub_assets_tests.http_server import Answer, HttpServer, http_server
 from flowhub_assets_tests.llm_server import Fault, LlmServer, llm_server
+from flowhub_assets_tests.nodes.pipelines import node, pipeline
 
 KIND = registry.get("llm-generate")
 
@@ -244,3 +249,34 @@ def test_a_timeout_is_told(llm: LlmServer) -> None:
     llm.next(Fault(hang=True))
     with pytest.raises(HttpFailed, match=r"did not end within 0\.2 s"):
         ask(llm.url, timeout=0.2, retries=0)
+
+
+def test_it_writes_about_what_another_node_fetched(llm: LlmServer, tmp_path: Path) -> None:
+    with http_server() as server:
+        server.on("/topics", Answer.json({"topic": "반도체"}))
+        server.on("/articles", lambda request: Answer.json(request.json(), 201))
+        whole = pipeline(
+            node("fetch-topic", "http-request", {"method": "GET", "url": f"{server.url}/topics"}),
+            node(
+                "generate-article",
+                "llm-generate",
+                {"model": "{{variables.model}}", "maxTokens": 4096},
+                {"prompt": "주제: {{fetch-topic.output.topic}}\n위 주제로 뉴스 기사를 작성하세요.\n"},
+                needs=("fetch-topic",),
+            ),
+            node(
+                "save-article",
+                "http-request",
+                {"method": "POST", "url": f"{server.url}/articles"},
+                {"json": {"content": "{{generate-article.output}}", "words": "{{generate-article.completion_tokens}}"}},
+                needs=("generate-article",),
+            ),
+            variables={"model": "llama3.1-70b"},
+            profiles={"default": {"VLLM_URL": llm.url, "WORKSPACE": str(tmp_path)}},
+        )
+        outcome = run_pipeline(Runnable(whole, bodies_of(whole)))
+    text = "[llama3.1-70b] 주제: 반도체 위 주제로 뉴스 기사를 작성하세요."
+    saved = outcome.tasks[-1].value
+    assert saved is not None
+    assert saved["body"] == {"content": text, "words": 8}
+    assert saved["status"] == 201
