@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flowhub_assets_tests.conformance.runners import Local, Ran, Runner
+from flowhub_assets_tests.conformance.runners import Local, Ran, Runner, nodes_folder
 from flowhub_assets_tests.conformance.shapes import Shape
+from flowhub_assets_tests.conformance.yaml_shapes import NODES
 
 RunShape = Callable[[Shape, Runner], Ran]
 
@@ -20,8 +21,10 @@ def run_shape(tmp_path_factory: pytest.TempPathFactory) -> RunShape:
 
     def run(shape: Shape, runner: Runner) -> Ran:
         if shape.name not in files:
-            files[shape.name] = tmp_path_factory.mktemp("flow") / "workflow.py"
+            files[shape.name] = tmp_path_factory.mktemp("flow") / shape.file
             files[shape.name].write_text(shape.text, "utf-8")
+            if not shape.file.endswith(".py"):
+                _write_nodes(nodes_folder(files[shape.name]))
         return runner.run(files[shape.name], shape.given, tmp_path_factory.mktemp("workspace"))
 
     return run
@@ -38,3 +41,10 @@ def oracle(run_shape: RunShape) -> Callable[[Shape], Ran]:
         return ran[shape.name]
 
     return told
+
+
+def _write_nodes(folder: Path) -> None:
+    """The kinds of node that all pipeline files share: a kind has one home."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "my_nodes.py").exists():
+        (folder / "my_nodes.py").write_text(NODES, "utf-8")

@@ -15,14 +15,13 @@ import dagster as dg
 import yaml
 
 from flowhub_assets.definitions import location
-from flowhub_assets.from_python.loading import load_file
 from flowhub_assets.names import op_name
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values
 from flowhub_assets.to_dagster.failure_sensor import failure_requests
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
 from flowhub_assets.to_dagster.params import params_key
-from flowhub_assets_tests.conformance.runners import Ran, merged_result, read_told
+from flowhub_assets_tests.conformance.runners import Ran, load, merged_result, nodes_folder, read_told
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -33,7 +32,7 @@ class DagsterInProcess:
     name = "Dagster, in process"
 
     def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
-        runnable = load_file(str(file))[-1]
+        runnable = load(file)
         flow = location.flow(runnable)
         with dg.DagsterInstance.ephemeral() as instance:
             config = {**_QUIET, **run_config(flow, given, workspace)}
@@ -47,7 +46,7 @@ class DagsterProcesses:
     name = "Dagster, a process each"
 
     def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
-        runnable = load_file(str(file))[-1]
+        runnable = load(file)
         flow = location.flow(runnable)
         home = workspace / "dagster"
         home.mkdir()
@@ -57,9 +56,10 @@ class DagsterProcesses:
             yaml.safe_dump(run_config(flow, given, workspace), allow_unicode=True, sort_keys=False), "utf-8"
         )
         command = ["job", "execute", "-m", "flowhub_assets.definitions", "-j", flow.job.name, "-c", str(config)]
+        folders = os.pathsep.join(str(one) for one in (file.parent, nodes_folder(file)) if one.is_dir())
         done = subprocess.run(
             [sys.executable, "-m", "dagster", *command],
-            env={**os.environ, "DAGSTER_HOME": str(home), "FLOWHUB_PIPELINES": str(file.parent)},
+            env={**os.environ, "DAGSTER_HOME": str(home), "FLOWHUB_PIPELINES": folders},
             cwd=workspace,
             capture_output=True,
             text=True,

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowhub_assets.from_python.loading import load_file
+from flowhub_assets.from_python import loading as python_files
+from flowhub_assets.from_yaml import loading as pipeline_files
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline
+from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.outcome import Event
 from flowhub_assets.runtime.profiles import choose_profile
+from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.values import encode_value
 
 
@@ -52,6 +55,20 @@ def require_same(name: str, ran: Ran, expected: Ran) -> None:
     raise AssertionError("\n".join(["it is not what the local runtime gives:", *lines]))
 
 
+def nodes_folder(file: Path) -> Path:
+    """Where the kinds of node of pipeline files stand: beside the folders of the files."""
+    return file.parent.parent / "nodes"
+
+
+def load(file: Path) -> Runnable:
+    """The last pipeline of a Python file, or of a pipeline file, with the kinds of node that those share."""
+    if file.suffix == ".py":
+        return python_files.load_file(str(file))[-1]
+    for found in load_nodes(str(nodes_folder(file))):
+        assert found.error is None, found.error
+    return pipeline_files.load_file(str(file))[-1]
+
+
 class Runner(Protocol):
     """A target that can run a workflow file; another one is another class."""
 
@@ -69,7 +86,7 @@ class Local:
         self._in_process = in_process
 
     def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
-        runnable = load_file(str(file))[-1]
+        runnable = load(file)
         outcome = run_pipeline(
             runnable,
             given,

@@ -16,8 +16,8 @@ class Shape:
     """A workflow and what is known of it by hand.
 
     ``last_writers`` tells for each task, for each of its parameters, whose 'shared' it finds there: the last
-    of those merged. ``result`` names whose outputs the flow gives back; the first failure is ``fails``, at
-    which the tasks in ``done`` have ended well.
+    of those merged. ``result`` names whose outputs the flow gives back. ``told`` is what notes are taken of, and
+    ``file`` is the name of the file.
     """
 
     name: str
@@ -26,6 +26,8 @@ class Shape:
     result: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=lambda: dict(INPUT))
     attempts: Mapping[str, int] = field(default_factory=dict)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    file: str = "workflow.py"
 
 
 A, B, C = step("a"), step("b"), step("c")
