@@ -276,7 +276,7 @@ def test_it_writes_about_what_another_node_fetched(llm: LlmServer, tmp_path: Pat
         )
         outcome = run_pipeline(Runnable(whole, bodies_of(whole)))
     text = "[llama3.1-70b] 주제: 반도체 위 주제로 뉴스 기사를 작성하세요."
-    saved = outcome.tasks[-1].value
+    saved = outcome.tasks["save-article"].value
     assert saved is not None
     assert saved["body"] == {"content": text, "words": 8}
     assert saved["status"] == 201
