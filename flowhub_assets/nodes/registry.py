@@ -16,6 +16,7 @@ from flowhub_assets.nodes.builtin import BUILTIN
 from flowhub_assets.nodes.execution import file_of, place_of
 from flowhub_assets.nodes.kind_checks import require_kind
 from flowhub_assets.nodes.sdk import Node
+from flowhub_assets.runtime import imports
 
 GROUP = "flowhub.nodes"
 _BUILTIN_PACKAGE = "flowhub_assets.nodes.builtin"
@@ -75,10 +76,12 @@ def registered() -> dict[str, type[Node]]:
 def load_installed() -> list[FlowhubError]:
     """Registers the kinds of installed packages, once; what is wrong with each that could not be."""
     global _failures
-    if _failures is None:
-        _failures = []
-        _failures += _failures_of_packages()
-    return _failures
+    # A package may ask for a kind while it is imported, and another thread must not see half of them.
+    with imports.lock():
+        if _failures is None:
+            _failures = []
+            _failures += _failures_of_packages()
+        return _failures
 
 
 def forget(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +11,7 @@ import pytest
 
 import flowhub_assets.nodes
 from flowhub_assets.errors import InputError
+from flowhub_assets.from_yaml.check import problems_in
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.builtin import BUILTIN
 from flowhub_assets.nodes.pages import all_pages, documentation, first_line, index, page, schemas_of, write_pages
@@ -34,6 +37,14 @@ def test_every_built_in_kind_is_documented(name: str) -> None:
     for model in (kind.Config, kind.Input, kind.Output):
         for field, info in model.model_fields.items() if model else ():
             assert info.description, f"{name}: {field} of {model} has no description"
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_every_example_passes_the_check(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    start = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: example}\nnodes:\n"
+    path.write_text(start + textwrap.indent(inspect.cleandoc(registry.get(name).example), "  "), "utf-8")
+    assert problems_in(str(path)) == []
 
 
 def test_a_page_says_all_about_a_kind() -> None:
