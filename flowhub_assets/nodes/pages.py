@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ def documentation(kind: type[Node]) -> str:
     return inspect.cleandoc(kind.__dict__.get("__doc__") or "")
 
 
+def example(kind: type[Node]) -> str:
+    """The kind's example, an entry of the list ``nodes:``, without what it is indented by in the code."""
+    # Not cleandoc: to it the first line's indentation is none, and "- id: x" may stand right behind the quotes.
+    return textwrap.dedent(kind.example).strip()
+
+
 def schemas_of(kind: type[Node]) -> dict[str, Any]:
     """All that is known of a kind, as JSON: its attributes and the JSON Schemas of config, inputs and output."""
     return {
@@ -44,7 +51,7 @@ def schemas_of(kind: type[Node]) -> dict[str, Any]:
         "primary": kind.primary,
         "ports": list(kind.ports),
         "description": documentation(kind),
-        "example": inspect.cleandoc(kind.example),
+        "example": example(kind),
         "config": None if kind.Config is None else json_schema(kind.Config, written=True),
         "inputs": json_schema(kind.Input, written=True),
         "output": json_schema(kind.Output, written=False),

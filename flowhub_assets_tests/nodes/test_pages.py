@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from pathlib import Path
 
@@ -14,7 +13,16 @@ from flowhub_assets.errors import InputError
 from flowhub_assets.from_yaml.check import problems_in
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.builtin import BUILTIN
-from flowhub_assets.nodes.pages import all_pages, documentation, first_line, index, page, schemas_of, write_pages
+from flowhub_assets.nodes.pages import (
+    all_pages,
+    documentation,
+    example,
+    first_line,
+    index,
+    page,
+    schemas_of,
+    write_pages,
+)
 from flowhub_assets.nodes.schema_text import type_text
 from flowhub_assets_tests.nodes.kinds import Apart, Choice, Model, Repeat
 
@@ -43,7 +51,7 @@ def test_every_built_in_kind_is_documented(name: str) -> None:
 def test_every_example_passes_the_check(name: str, tmp_path: Path) -> None:
     path = tmp_path / "example.yaml"
     start = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: example}\nnodes:\n"
-    path.write_text(start + textwrap.indent(inspect.cleandoc(registry.get(name).example), "  "), "utf-8")
+    path.write_text(start + textwrap.indent(example(registry.get(name)), "  "), "utf-8")
     assert problems_in(str(path)) == []
 
 
