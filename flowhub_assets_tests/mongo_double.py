@@ -40,6 +40,8 @@ class MongoDouble:
     def __init__(self) -> None:
         self.user, self.password = "flow", secrets.token_hex(12)
         self.commands: list[str] = []
+        #: How many of the next commands are done without a word: the connection ends instead.
+        self.lose_answers = 0
         #: How many commands are held.
         self.waiting = 0
         self._data: Any = mongomock.MongoClient()
@@ -98,11 +100,15 @@ class MongoDouble:
         with self._lock:
             self.commands.append(name)
             try:
-                return {**handler(self, command), "ok": 1}
+                reply = {**handler(self, command), "ok": 1}
             except mongomock.OperationFailure as error:
                 return _error(error.code or 2, "BadValue", str(error))
             except NotImplementedError as error:
                 return _error(2, "BadValue", f"the double cannot: {error}")
+            if self.lose_answers:
+                self.lose_answers -= 1
+                raise EOFError
+            return reply
 
     def _wait_until_free(self) -> None:
         with self._lock:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote
 
 from flowhub_assets.nodes.sdk import NodeError
 from flowhub_assets.runtime.secret_values import mask_secrets
 
+_SQLSTATE = re.compile(r"\d[0-9A-Z]([0-9A-Z]{3})?")
+
 #: SQLSTATE (or its class, the first two characters) of PostgreSQL, or words of a message → what to do.
 #: The first that fits is told.
 _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("57014",), "See why it takes so long, or raise timeout in the node's config."),
+    (("57014", "interrupted"), "See why it takes so long, or raise timeout in the node's config."),
     (("25006", "readonly database"), "Set readOnly: false in the node's config if it is meant to change data."),
     (("42P01", "no such table"), "Check the table's name and schema; sql-load makes one with createTable: true."),
     (("42703", "no such column"), "Check the column's name; text stands in single quotes in SQL."),
@@ -20,6 +23,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("42501", "28", "authentication failed"), "Check the user and the password of the connection, and their rights."),
     (("3D000", "does not exist"), "Check the name in the connection's URL or in the query."),
     (("23",), "Look at the rows that it was given; mode: upsert replaces those that are there."),
+    (("QueuePool limit",), "Run fewer of these nodes at a time: maxConcurrency of the loop, or a pool."),
     (("unable to open database file",), "Check the file's path in the connection's URL."),
 )
 #: Connection lost, conflict of transactions, too few resources, the server ended, a lock: gone at the next try.
@@ -52,7 +56,7 @@ def _may_pass(error: Any, state: str, text: str) -> bool:
 
 
 def _fits(signs: tuple[str, ...], state: str, text: str) -> bool:
-    return any(state.startswith(sign) if sign[:2].isdigit() else sign in text for sign in signs)
+    return any(state.startswith(sign) if _SQLSTATE.fullmatch(sign) else sign in text for sign in signs)
 
 
 def _said(cause: Any) -> str:

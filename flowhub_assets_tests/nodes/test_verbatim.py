@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from flowhub_assets.nodes import NodeConfig
+from flowhub_assets.nodes import NodeConfig, NodeError
+from flowhub_assets.nodes.bodies import bodies_of
 from flowhub_assets.nodes.builtin.sql_query import SqlQuery
 from flowhub_assets.nodes.connection_names import ConnectionName
 from flowhub_assets.nodes.validation import problems_in
 from flowhub_assets.nodes.verbatim import verbatim_fields
+from flowhub_assets_tests.nodes.pipelines import args_of, node, pipeline
+
+CITY = {"city": "x' OR '1'='1"}
 
 
 class Place(NodeConfig):
@@ -44,3 +50,19 @@ def test_a_url_in_place_of_a_name_is_refused_and_not_told(name: str) -> None:
     (problem,) = problems_in(Place, {"connection": name})
     assert "planted" not in f"{problem.what} {problem.remedy}"
     assert "name" in problem.what
+
+
+def test_nothing_is_pasted_into_a_query_when_a_pipeline_runs(tmp_path: Path) -> None:
+    config = {"connection": "shop", "query": "SELECT '{{params.city}}'"}
+    task = node("ask", "sql-query", config)
+    env = {"SHOP_URL": f"sqlite:///{tmp_path}/shop.db"}
+    with pytest.raises(NodeError, match=r"config\.query holds '\{\{'|config\.query"):
+        bodies_of(pipeline(task))["ask"](*args_of(task, env, flow_input=CITY))
+
+
+def test_a_template_gives_the_value_of_a_parameter(tmp_path: Path) -> None:
+    config = {"connection": "shop", "query": "SELECT :city AS city"}
+    task = node("ask", "sql-query", config, {"parameters": {"city": "{{params.city}}"}})
+    env = {"SHOP_URL": f"sqlite:///{tmp_path}/shop.db"}
+    value = bodies_of(pipeline(task))["ask"](*args_of(task, env, flow_input=CITY))
+    assert value == {"rows": [CITY], "count": 1, "columns": ["city"], "truncated": False}

@@ -31,10 +31,12 @@ def _require_table_name(name: str) -> str:
 class SqlLoad(Node):
     """Writes a list of rows into a table of a database.
 
-    All rows are written in one transaction: where one is refused, the table stays as it was, so a retry is safe.
+    All rows are written in one transaction: where one is refused, the table stays as it was, so it can be tried again.
     `mode` says what happens to what is there: `append` keeps it, `replace` deletes it first (in the same
     transaction; readers see the old rows until the end), `upsert` replaces the rows that have the same values in
-    the columns of `keys` and adds the others. Of rows of one key in `rows`, the last one counts.
+    the columns of `keys` and adds the others. Of rows of one key in `rows`, the last one counts. Where the answer to
+    a commit is lost, nobody knows whether the rows are there: a retry in mode `append` could add them twice, in the
+    other modes it does no harm.
 
     A key that a row lacks is left to the column's default, and in an upsert to what is there; `null` is written as
     NULL. Text in ISO 8601 goes into columns of times, base64 into columns of bytes, objects into JSON.

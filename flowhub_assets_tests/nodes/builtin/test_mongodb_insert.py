@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bson
@@ -11,10 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowhub_assets.ir.pipeline import Retry
 from flowhub_assets.nodes import NodeContext, NodeError, run
+from flowhub_assets.nodes.bodies import bodies_of
 from flowhub_assets.nodes.builtin.mongodb_insert import MongodbInsert
 from flowhub_assets.nodes.builtin.mongodb_query import MongodbQuery
+from flowhub_assets.runtime.local import run_pipeline
+from flowhub_assets.runtime.step import Runnable
 from flowhub_assets_tests.mongo_double import MongoDouble
+from flowhub_assets_tests.nodes.pipelines import ITEM, loop, node, pipeline
 
 PLACE = {"database": "flume", "collection": "articles"}
 
@@ -142,3 +148,31 @@ def test_a_number_that_bson_lacks_is_told(with_mongo: NodeContext) -> None:
     error = refused(with_mongo, document={"n": 2**70})
     assert not error.retry
     assert "insert into flume.articles" in error.what
+
+
+def test_each_item_of_loops_in_loops_inserts_its_own(mongo: MongoDouble, articles: Any, tmp_path: Path) -> None:
+    save = node("save", "mongodb-insert", PLACE, {"document": {"same": True}}, needs=(ITEM,))
+    inner = loop("inner", ["x", "y"], (save,), needs=(ITEM,))
+    whole = pipeline(loop("outer", [1, 2, 3], (inner,)))
+    profile = {"MONGODB_URL": mongo.url, "WORKSPACE": str(tmp_path)}
+    run_pipeline(Runnable(whole, bodies_of(whole)), profile=profile, run_id="run-1")
+    assert articles.count_documents({}) == 6
+    # The same run once more, as when its answer was lost.
+    run_pipeline(Runnable(whole, bodies_of(whole)), profile=profile, run_id="run-1")
+    assert articles.count_documents({}) == 6
+    run_pipeline(Runnable(whole, bodies_of(whole)), profile=profile, run_id="run-2")
+    assert articles.count_documents({}) == 12
+
+
+def test_a_retry_of_a_pipeline_finds_what_its_first_try_inserted(
+    mongo: MongoDouble, articles: Any, tmp_path: Path
+) -> None:
+    mongo.lose_answers = 1
+    save = node("save", "mongodb-insert", PLACE, {"documents": [{"n": 1}, {"n": 2}]}, retry=Retry(times=1))
+    whole = pipeline(save)
+    outcome = run_pipeline(
+        Runnable(whole, bodies_of(whole)), profile={"MONGODB_URL": mongo.url, "WORKSPACE": str(tmp_path)}
+    )
+    assert outcome.ok
+    assert mongo.commands == ["insert", "insert"]
+    assert sorted(str(found["_id"]) for found in articles.find()) == sorted((outcome.tasks["save"].value or {})["ids"])

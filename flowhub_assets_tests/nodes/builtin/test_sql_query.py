@@ -143,12 +143,13 @@ def test_two_columns_of_one_name_are_refused(orders: NodeContext) -> None:
 def test_types_of_postgresql_become_json(postgres_shop: NodeContext) -> None:
     found = ask(
         postgres_shop,
-        """
+        r"""
         SELECT 1.10::numeric AS price, 12345678901234567890.123456789::numeric AS exact, 10::numeric AS whole,
             'NaN'::float AS nan, '2026-01-31 09:00+09'::timestamptz AT TIME ZONE 'UTC' AS at, DATE '2026-01-31' AS day,
-            interval '90 seconds' AS span, '\\x00ff'::bytea AS bytes, ARRAY[1, 2] AS list, '{"a": [null]}'::jsonb AS doc,
-            '00000000-0000-0000-0000-000000000001'::uuid AS id, NULL AS nothing, true AS yes, :doc::jsonb -> 'k' AS sent
-        """.replace("{", "{ ").replace(":doc::", "CAST(:doc AS jsonb)::"),
+            interval '90 seconds' AS span, '\x00ff'::bytea AS bytes, ARRAY[1, 2] AS list,
+            '{"a": [null]}'::jsonb AS doc, '00000000-0000-0000-0000-000000000001'::uuid AS id,
+            NULL AS nothing, true AS yes, CAST(:doc AS jsonb) -> 'k' AS sent
+        """,
         parameters={"doc": {"k": "v"}},
     )
     assert found.rows[0] == {
