@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -16,6 +18,18 @@ from flowhub_assets.executor.step_output import writing_to_none
 
 #: The handler that takes what Python's loggers say in this thread; None inside a step but outside of user code.
 _capturing: ContextVar[logging.Handler | None] = ContextVar("flowhub_capturing_handler")
+
+
+_is_fork = False
+
+
+def _note_fork() -> None:
+    global _is_fork
+    _is_fork = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 class Gate:
@@ -36,7 +50,10 @@ class _GatedHandler(DagsterLogHandler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        if not self._gate.closed:
+        if _is_fork:
+            # The run's log is its parent's to write: the parent passes on what a child prints.
+            print(f"{record.levelname}: {record.getMessage()}", file=sys.stderr)
+        elif not self._gate.closed:
             with writing_to_none():
                 super().emit(record)
 
