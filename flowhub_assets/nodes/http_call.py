@@ -59,7 +59,7 @@ class Told:
     @classmethod
     def of(cls, method: str, url: httpx.URL, secrets: tuple[str, ...] = ()) -> Told:
         """That of a request."""
-        return cls(f"{method} {bare(url)}", secrets)
+        return cls(cls("", secrets).clean(f"{method} {bare(url)}"), secrets)
 
     def clean(self, text: str) -> str:
         """``text`` on one line, without the secrets."""

@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.nodes.connections import connection_key, connection_url
+
+#: A part of a path with digits among twenty letters or more; names of resources are shorter, or words.
+_LIKE_A_KEY = re.compile(r"(?=.*\d)[\w.:~%-]{20,}")
+_SHORTEST_IN_QUERY = 12
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def http_connection(profile: Mapping[str, Any], name: str, api_key_header: str) 
     for header, value in written:
         _check_sendable(name, header, value)
     parts = [token, api_key, password, *login.split(":", 1)[1:], *(value.split()[-1] for _, value in written)]
+    parts += _secrets_in(address)
     return HttpConnection(name, address, dict(written), tuple(dict.fromkeys(part for part in parts if part)))
 
 
@@ -107,6 +113,13 @@ def _address(url: str, key: str) -> tuple[str, str]:
         )
     userinfo, _, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=host, fragment="")), unquote(userinfo)
+
+
+def _secrets_in(address: str) -> list[str]:
+    """What may be a credential in an address: a chat service's webhook has its key in the path, others in the query."""
+    parts = urlsplit(address)
+    keys = [segment for segment in parts.path.split("/") if _LIKE_A_KEY.fullmatch(segment)]
+    return [*keys, *(value for _, value in parse_qsl(parts.query) if len(value) >= _SHORTEST_IN_QUERY)]
 
 
 def _check_sendable(name: str, header: str, value: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flowhub_assets.nodes.openai_answers import Completion
 from flowhub_assets.nodes.openai_server import ModelServer
-from flowhub_assets.nodes.sdk import NodeConfig, NodeContext, NodeError, NodeOutput
+from flowhub_assets.nodes.sdk import NodeConfig, NodeContext, NodeOutput
+
+_SENT_AS_THEY_ARE = {"model", "max_tokens", "temperature", "top_p", "stop", "seed"}
+_SET_BY_THE_NODE = {*_SENT_AS_THEY_ARE, "messages", "prompt", "stream", "stream_options"}
 
 
 class ServerConfig(NodeConfig):
@@ -52,21 +56,16 @@ class WritingConfig(ServerConfig):
         default_factory=dict, description="Further fields of the request, as the server names them: response_format."
     )
 
-    def request(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """The request's body: the question ``asked`` (messages or prompt) and how to answer it.
-
-        Raises NodeError if ``extra`` names what has a setting of its own.
-        """
-        own = self.model_dump(
-            include={"model", "max_tokens", "temperature", "top_p", "stop", "seed"}, exclude_none=True
-        )
-        taken = sorted({*asked, "stream", "stream_options", *own} & set(self.extra))
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Self:
+        taken = sorted(_SET_BY_THE_NODE & set(self.extra))
         if taken:
-            raise NodeError(
-                f"extra holds {', '.join(map(repr, taken))}, which the node sets itself",
-                remedy="leave it out of extra, and use the node's own setting",
-                retry=False,
-            )
+            raise ValueError(f"extra holds {', '.join(map(repr, taken))}, which the node sets itself")
+        return self
+
+    def request(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The request's body: the question ``asked`` (messages or prompt) and how to answer it."""
+        own = self.model_dump(include=_SENT_AS_THEY_ARE, exclude_none=True)
         streaming = {"stream": True, "stream_options": {"include_usage": True}} if self.stream else {}
         return {**self.extra, **own, **asked, **streaming}
 

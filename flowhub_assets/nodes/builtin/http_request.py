@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -117,6 +117,14 @@ class HttpRequest(Node):
             None, ge=1, description="The most bytes a body may have, decompressed. By default 10 MiB; 1 GiB for a file."
         )
 
+        @model_validator(mode="after")
+        def _an_address(self) -> Self:
+            if not self.url and not self.connection:
+                raise ValueError("neither url nor connection is given")
+            if self.key is not None and self.expect != "file":
+                raise ValueError("key is given without expect: file")
+            return self
+
     class Input(NodeInput):
         """What is sent: one body at most."""
 
@@ -130,7 +138,7 @@ class HttpRequest(Node):
         )
 
         @model_validator(mode="after")
-        def _one_body(self) -> HttpRequest.Input:
+        def _one_body(self) -> Self:
             given = [
                 self.body is not None,
                 self.form is not None,
@@ -192,7 +200,7 @@ class HttpRequest(Node):
                     following = response.next_request if self.config.follow_redirects else None
                     if following is None:
                         body = await self._body(response, told, context)
-                        return self._output(response, body, time.monotonic() - began)
+                        return self._output(response, body, told, time.monotonic() - began)
                 request = follow(request.url, following, told.call)
         raise HttpFailed(
             f"{first.call} redirects more than {self.config.follow_redirects} times",
@@ -253,12 +261,12 @@ class HttpRequest(Node):
                     file.write(piece)
             return await in_daemon_thread(storage.upload, path, self.config.key)
 
-    def _output(self, response: httpx.Response, body: Any, elapsed: float) -> Output:
+    def _output(self, response: httpx.Response, body: Any, told: Told, elapsed: float) -> Output:
         return self.Output(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=body,
-            url=bare(response.request.url),
+            url=told.clean(bare(response.request.url)),
             elapsed=round(elapsed, 6),
             attempts=1,
         )

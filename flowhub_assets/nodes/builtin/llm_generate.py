@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flowhub_assets.nodes.model_settings import WritingConfig, WritingOutput, shown
-from flowhub_assets.nodes.sdk import Node, NodeContext, NodeError, NodeInput
+from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput
 
 
 class LlmGenerate(Node):
@@ -57,6 +57,12 @@ class LlmGenerate(Node):
             "chat", description="Whether the prompt is sent as a user's message, or as it is."
         )
 
+        @model_validator(mode="after")
+        def _no_system_without_chat(self) -> Self:
+            if self.system and self.api == "completions":
+                raise ValueError("with api: completions there is no place for system; put it into the prompt")
+            return self
+
     class Input(NodeInput):
         """What the model is asked."""
 
@@ -72,15 +78,9 @@ class LlmGenerate(Node):
         config = self.config
         if config.api == "chat":
             system = [{"role": "system", "content": config.system}] if config.system else []
-            asked = {"messages": [*system, {"role": "user", "content": input.prompt}]}
+            asked: dict[str, Any] = {"messages": [*system, {"role": "user", "content": input.prompt}]}
             path = "chat/completions"
         else:
-            if config.system:
-                raise NodeError(
-                    "api: completions sends the prompt as it is, so there is no place for system",
-                    remedy="put it into the prompt, or leave api out",
-                    retry=False,
-                )
-            asked, path = {"prompt": input.prompt}, "completions"  # type: ignore[dict-item]
+            asked, path = {"prompt": input.prompt}, "completions"
         completion = await config.server(context).complete(path, config.request(asked))
         return self.Output(**asdict(shown(completion, context)))

@@ -79,6 +79,18 @@ def test_one_body(server: HttpServer, inputs: dict[str, Any], body: bytes, kind:
     assert (server.requests[0].body, server.requests[0].headers["content-type"]) == (body, kind)
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({}, "neither url nor connection is given"),
+        ({"url": "http://h/", "key": "x"}, "key is given without expect: file"),
+    ],
+)
+def test_settings_that_do_not_fit_together(config: dict[str, Any], told: str) -> None:
+    with pytest.raises(NodeError, match=told):
+        run(KIND, config=config)
+
+
 def test_two_bodies_are_refused(server: HttpServer) -> None:
     with pytest.raises(NodeError, match="only one of body, json and form"):
         call(server.url, json={}, body="x")
@@ -320,6 +332,19 @@ def test_no_secret_is_told(server: HttpServer, caplog: pytest.LogCaptureFixture)
     assert "in-the-query" not in told
 
 
+def test_a_key_in_a_connection_s_path_is_not_told(server: HttpServer, caplog: pytest.LogCaptureFixture) -> None:
+    path = "/services/T024BE7LD/x7Qk2mZp9wLr4vTn8sYb1c"
+    server.in_turn(path, Answer.text("ok"), Answer(403))
+    profile = {"CHAT_URL": f"{server.url}{path}?sig=ab12cd34ef56gh"}
+    with caplog.at_level(logging.DEBUG):
+        output = call("", profile=profile, config={"connection": "chat", "method": "POST"}, json={"text": "hi"})
+        with pytest.raises(HttpFailed) as caught:
+            call("", profile=profile, config={"connection": "chat", "method": "POST"}, json={"text": "hi"})
+    assert output.url == f"{server.url}/services/T024BE7LD/***"
+    assert server.requests[0].query == "sig=ab12cd34ef56gh"
+    assert "x7Qk2m" not in f"{caught.value} {caplog.text}"
+
+
 def test_what_a_connection_lacks_is_told() -> None:
     with pytest.raises(ProfileError, match="WEATHER_URL"):
         call("x", config={"connection": "weather"})
@@ -329,9 +354,7 @@ def test_what_a_connection_lacks_is_told() -> None:
         call("x", profile=weather("http://u:p@127.0.0.1"), config={"connection": "weather"})
 
 
-@pytest.mark.parametrize(
-    "url", ["", "/topics", "ftp://127.0.0.1/", "http://", "http://user:pw@127.0.0.1/", "http://[::1"]
-)
+@pytest.mark.parametrize("url", ["/topics", "ftp://127.0.0.1/", "http://", "http://user:pw@127.0.0.1/", "http://[::1"])
 def test_a_url_that_is_none(url: str) -> None:
     with pytest.raises(NodeError) as caught:
         call(url)
