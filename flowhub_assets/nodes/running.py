@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
-import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from flowhub_assets.nodes.event_loops import run_in_loop
 from flowhub_assets.nodes.execution import execution_of
 from flowhub_assets.nodes.own_process import call_in_own_process, stopped, timed_out
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeOutput
@@ -74,7 +73,7 @@ def run(
 
 
 def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], context: NodeContext) -> Value:
-    """Runs the coroutine in an event loop of its own, in this thread or, where this one has a loop already, another."""
+    """Runs the coroutine to its end, to the end of its time, or until its run is stopped."""
     asked_to_stop = False
 
     async def bounded() -> tuple[list[Value], Exception | None]:
@@ -100,7 +99,7 @@ def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], conte
                 return [], error
 
     try:
-        value, error = _run_loop(bounded)
+        value, error = run_in_loop(bounded())
     except asyncio.CancelledError:
         if asked_to_stop:
             raise stopped(context) from None
@@ -108,36 +107,6 @@ def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], conte
     if error is not None:
         raise error
     return value[0]
-
-
-def _run_loop(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-    """asyncio.run, also where this thread runs an event loop already: in a notebook, or in an async test."""
-    if not _has_loop():
-        return asyncio.run(main())
-    result: list[Value] = []
-    failure: list[BaseException] = []
-    surroundings = contextvars.copy_context()
-
-    def target() -> None:
-        try:
-            result.append(surroundings.run(asyncio.run, main()))
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            failure.append(error)
-
-    thread = threading.Thread(target=target, name="flowhub-node")
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return result[0]
-
-
-def _has_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _value(kind: type[Node], config: Mapping[str, Any], returned: Any) -> dict[str, Any]:

@@ -314,6 +314,7 @@ def test_a_process_that_dies_is_told() -> None:
 
 def test_no_file_descriptor_is_left_open() -> None:
     run(Apart)
+    run(Repeat, data="a")
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(3):
         run(Apart)
