@@ -10,6 +10,7 @@ from flowhub_assets.cli.check import check
 from flowhub_assets.cli.demo import demo
 from flowhub_assets.cli.nodes import nodes
 from flowhub_assets.cli.run import run
+from flowhub_assets.cli.schema import schema
 from flowhub_assets.errors import FlowhubError
 
 
@@ -22,6 +23,7 @@ flowhub.add_command(check)
 flowhub.add_command(demo)
 flowhub.add_command(nodes)
 flowhub.add_command(run)
+flowhub.add_command(schema)
 
 
 def main() -> None:

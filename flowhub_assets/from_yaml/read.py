@@ -210,7 +210,7 @@ class _Reader:
                 self._tell(key_node, *_complex_key(node))
                 continue
             key = key_node.value
-            if key == MERGE and key_node.tag is True:
+            if key == MERGE and _is_plain(key_node):
                 merged += value_node.value if value_node.id == "sequence" else [value_node]
                 continue
             if key in first:
@@ -243,6 +243,11 @@ class _Reader:
 
 
 _TAG_EFFECT = "a pipeline file holds plain data only"
+
+
+def _is_plain(node: Node) -> bool:
+    tag: Any = node.tag
+    return tag is True
 
 
 def _shown_tag(tag: object) -> str:

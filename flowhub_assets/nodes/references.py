@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowhub_assets.errors import FlowhubError
 from flowhub_assets.ir.pipeline import Node
+from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.template_code import has_code
+from flowhub_assets.nodes.verbatim import condition_paths, replaced, verbatim_paths
 
 if TYPE_CHECKING:
     from flowhub_assets.nodes.templates import Name, TemplateProblem
@@ -92,12 +95,30 @@ def _uses(names_of: Any, text: str, path: Path, known: Collection[str]) -> Itera
 def task_uses(node: Node | None, when: str | None, over: str | None, known: Collection[str]) -> Iterator[Use]:
     """What a task uses in its node's config and inputs, its condition, and the list that it loops over."""
     if node is not None:
-        yield from template_uses(node.config, ("config",), known)
+        verbatim, conditions = _not_rendered(node)
+        yield from template_uses(replaced(node.config, verbatim), ("config",), known)
+        for path in conditions:
+            yield from condition_uses(_text_at(node.config, path), ("config", *path), known)
         yield from template_uses(node.inputs, ("inputs",), known)
     if when is not None:
         yield from condition_uses(when, ("when",), known)
     if over is not None:
         yield from template_uses(over, ("loop", "over"), known)
+
+
+def _not_rendered(node: Node) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Where no templates stand in the node's config, and where conditions do."""
+    try:
+        kind = registry.get(node.type)
+    except (FlowhubError, ImportError):
+        return (), ()
+    return verbatim_paths(kind, node.config), condition_paths(kind, node.config)
+
+
+def _text_at(values: Any, path: Path) -> str:
+    for key in path:
+        values = values[key]
+    return str(values)
 
 
 def used_nodes(uses: Iterable[Use], ids: Collection[str]) -> list[str]:
