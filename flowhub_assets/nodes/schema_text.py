@@ -97,5 +97,9 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 
 def _with_bounds(text: str, schema: Mapping[str, Any]) -> str:
-    bounds = [words.format(f"{schema[key]}") for key, words in _BOUNDS.items() if key in schema]
+    bounds = [_bound(key, schema[key]) for key in _BOUNDS if key in schema]
     return f"{text} ({', '.join(bounds)})" if bounds else text
+
+
+def _bound(key: str, value: Any) -> str:
+    return "not empty" if value == 1 and key in ("minLength", "minItems") else _BOUNDS[key].format(value)

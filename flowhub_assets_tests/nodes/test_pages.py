@@ -139,6 +139,7 @@ def test_the_schemas_are_json_schemas_that_say_what_fits(kind: type[Repeat]) -> 
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "text or null"),
         ({"type": "array", "items": {"type": "integer"}}, "list of whole number"),
         ({"type": "array"}, "list"),
+        ({"type": "array", "minItems": 1, "maxItems": 5}, "list (not empty, at most 5 items)"),
         ({"type": "object", "additionalProperties": {"type": "number"}}, "object of number"),
         ({"type": "object", "additionalProperties": True}, "object"),
         ({"enum": ["가", 1]}, '"가" or 1'),
