@@ -40,6 +40,8 @@ class MongoDouble:
     def __init__(self) -> None:
         self.user, self.password = "flow", secrets.token_hex(12)
         self.commands: list[str] = []
+        #: The newest of them, as it came.
+        self.last: dict[str, Any] = {}
         #: How many of the next commands are done without a word: the connection ends instead.
         self.lose_answers = 0
         #: How many commands are held.
@@ -99,6 +101,7 @@ class MongoDouble:
             return _error(59, "CommandNotFound", f"no such command: '{name}'")
         with self._lock:
             self.commands.append(name)
+            self.last = command
             try:
                 reply = {**handler(self, command), "ok": 1}
             except mongomock.OperationFailure as error:

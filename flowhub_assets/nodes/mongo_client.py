@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from flowhub_assets.nodes.client_cache import ClientCache
 from flowhub_assets.nodes.drivers import driver
 from flowhub_assets.nodes.sdk import NodeError
 from flowhub_assets.nodes.timed_call import timed_call
-from flowhub_assets.runtime.secret_values import mask_secrets
+from flowhub_assets.nodes.url_passwords import without_password
 
 Result = TypeVar("Result")
 
@@ -65,14 +64,8 @@ def _told(error: Any, url: str, doing: str) -> NodeError:
         remedy = _REMEDIES.get(code, "")
     text = details.get("errmsg") if isinstance(details, dict) else None
     return NodeError(
-        f"{doing} failed: {_without_password(str(text or error), url)}", remedy=remedy, retry=lost or code in _PASSING
+        f"{doing} failed: {without_password(str(text or error), url)}", remedy=remedy, retry=lost or code in _PASSING
     )
-
-
-def _without_password(text: str, url: str) -> str:
-    # Everything between the user's colon and the last @ before the host, which an unescaped password may hold.
-    password = url.partition("://")[2].split("/")[0].rpartition("@")[0].partition(":")[2]
-    return mask_secrets(text, {"PASSWORD": password, "WRITTEN_PASSWORD": unquote(password)})
 
 
 def _make_client(url: str) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from flowhub_assets.nodes.client_cache import ClientCache
 from flowhub_assets.nodes.drivers import driver
 from flowhub_assets.nodes.sdk import NodeError
 from flowhub_assets.nodes.timed_call import timed_call
-from flowhub_assets.runtime.secret_values import mask_secrets
+from flowhub_assets.nodes.url_passwords import without_password
 
 Result = TypeVar("Result")
 
@@ -67,12 +66,7 @@ def _told(error: Any, url: str, doing: str) -> NodeError:
     if lost and not remedy:
         remedy = "See whether the server of the connection runs and can be reached from here."
     passing = lost or isinstance(error, (known.BusyLoadingError, known.OutOfMemoryError))
-    return NodeError(f"{doing} failed: {_without_password(text, url)}", remedy=remedy, retry=passing)
-
-
-def _without_password(text: str, url: str) -> str:
-    password = url.partition("://")[2].split("/")[0].rpartition("@")[0].partition(":")[2]
-    return mask_secrets(text, {"PASSWORD": password, "WRITTEN_PASSWORD": unquote(password)})
+    return NodeError(f"{doing} failed: {without_password(text, url)}", remedy=remedy, retry=passing)
 
 
 def _make_client(url: str) -> Any:

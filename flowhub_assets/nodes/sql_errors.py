@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from flowhub_assets.nodes.sdk import NodeError
-from flowhub_assets.runtime.secret_values import mask_secrets
+from flowhub_assets.nodes.url_passwords import without_password
 
 _SQLSTATE = re.compile(r"\d[0-9A-Z]([0-9A-Z]{3})?")
 
@@ -35,7 +34,7 @@ def sql_error(error: Any, url: Any, doing: str) -> NodeError:
     """The error for SQLAlchemy's ``error``; ``url`` is the engine's, ``doing`` what failed: ``the query``."""
     cause = getattr(error, "orig", None) or error
     state = str(getattr(cause, "pgcode", None) or "")
-    text = _without_passwords(_said(cause), url)
+    text = without_password(_said(cause), url.render_as_string(hide_password=False))
     return NodeError(
         f"{doing} failed on {_told(url)}: {text}",
         remedy=next((remedy for signs, remedy in _REMEDIES if _fits(signs, state, text)), ""),
@@ -73,8 +72,3 @@ def _told(url: Any) -> str:
     name = url.get_backend_name()
     host = f" at {url.host}{f':{url.port}' if url.port else ''}" if url.host else ""
     return f"{name} {url.database}{host}" if url.database else f"{name}{host}"
-
-
-def _without_passwords(text: str, url: Any) -> str:
-    passwords = [str(url.password or ""), *(str(value) for key, value in url.query.items() if "password" in key)]
-    return mask_secrets(text, {"PASSWORD": [spelling for one in passwords for spelling in (one, unquote(one))]})

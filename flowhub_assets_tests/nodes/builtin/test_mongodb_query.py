@@ -157,6 +157,11 @@ def test_a_server_that_is_silent_or_gone_may_be_tried_again(with_mongo: NodeCont
     assert gone.retry
 
 
+def test_the_server_is_told_how_long_it_may_take(with_mongo: NodeContext, mongo: MongoDouble) -> None:
+    find(with_mongo, timeout=7)
+    assert 0 < mongo.last["maxTimeMS"] <= 7000
+
+
 def test_a_stopped_run_waits_for_no_server(with_mongo: NodeContext, mongo: MongoDouble) -> None:
     with mongo.held():
         stopped(lambda context: find(context, timeout=600), with_mongo, lambda: mongo.waiting)

@@ -1,0 +1,26 @@
+"""Keeps the password of a connection's URL out of what drivers and servers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from flowhub_assets.runtime.secret_values import mask_secrets
+
+
+def without_password(text: str, url: str) -> str:
+    """``text`` with *** for the password of ``url``, as it is written there and as it is sent.
+
+    Passwords in the URL's query, ``?password=`` and ``?sslpassword=``, count too.
+    """
+    return mask_secrets(text, {"PASSWORD": [spelling for one in _passwords(url) for spelling in (one, unquote(one))]})
+
+
+def _passwords(url: str) -> Iterator[str]:
+    address, _, query = url.partition("://")[2].partition("?")
+    # Up to the last @: a password that should have been percent-encoded may hold one, or a slash.
+    yield address.rpartition("@")[0].partition(":")[2]
+    for setting in query.split("&"):
+        name, _, value = setting.partition("=")
+        if name.lower().endswith("password"):
+            yield value
