@@ -47,8 +47,7 @@ def github_annotation(problem: FileProblem) -> str:
     """The workflow command with which GitHub shows ``problem`` beside its line."""
     place = {"file": problem.file, **({"line": problem.line, "col": problem.column} if problem.line else {})}
     properties = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in place.items())
-    told = str(problem).removeprefix(f"{problem.where}: ")
-    return f"::error {properties}::{_escaped(told)}"
+    return f"::error {properties}::{_escaped(problem.told)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

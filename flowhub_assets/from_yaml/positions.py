@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,12 @@ MERGE = "<<"
 Path = tuple[str | int, ...]
 
 _BLOCK = ("|", ">")
+
+#: What stands for one character in a quoted scalar.
+_UNITS = {
+    "'": re.compile(r"''|."),
+    '"': re.compile(r"\\x..|\\u....|\\U.{8}|\\.|."),
+}
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,17 @@ class Document:
         return self._in_line(node, offset)
 
     def _in_line(self, node: ScalarNode, offset: int) -> tuple[int, int]:
-        """In a plain or quoted scalar: as far as it stands on one line and holds no escapes, to the character."""
+        """In a plain or quoted scalar: to the character if it stands on one line, else where it begins."""
         start = node.start_mark
-        first = start.column + (1 if node.style in ("'", '"') else 0)
-        line = self.text[node.start_mark.index : node.end_mark.index]
-        written = node.value[:offset]
-        if node.start_mark.line == node.end_mark.line and written in line:
-            return start.line + 1, first + offset + 1
-        return start.line + 1, start.column + 1
+        if start.line != node.end_mark.line:
+            return start.line + 1, start.column + 1
+        written = self.text[start.index : node.end_mark.index]
+        units = _UNITS.get(node.style or "")
+        if units is None:
+            return start.line + 1, start.column + offset + 1
+        before = (match.end() for match in units.finditer(written, 1))
+        ends = [1, *itertools.islice(before, offset)]
+        return start.line + 1, start.column + ends[-1] + 1
 
     def _in_block(self, node: ScalarNode, offset: int) -> tuple[int, int]:
         """In a block scalar, whose lines are those of the file without their indentation."""

@@ -23,11 +23,24 @@ class FileProblem:
 
     def __str__(self) -> str:
         """On one line: where it is, what is wrong, why it matters, what to do."""
-        told = " ".join(_sentence(part) for part in (self.effect, self.remedy) if part)
-        what = " ".join(self.what.split("\n"))
-        return f"{self.where}: {what}" + (f". {told}" if told else "")
+        return _one_line(f"{self.where}: {self.told}")
+
+    @property
+    def told(self) -> str:
+        """What is wrong, why it matters and what to do, without the place."""
+        more = " ".join(_sentence(part) for part in (self.effect, self.remedy) if part)
+        return _one_line(f"{self.what}. {more}" if more else self.what)
 
 
 def _sentence(text: str) -> str:
-    whole = " ".join((text[0].upper() + text[1:]).split("\n"))
+    whole = text[0].upper() + text[1:]
     return whole if whole.endswith((".", "?", "!", ":")) else f"{whole}."
+
+
+def _one_line(text: str) -> str:
+    """What a file holds may be anything, and a terminal obeys some of it."""
+    return "".join(letter if letter.isprintable() else " " if letter == "\n" else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape", "replace").decode("ascii")

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowhub_assets.from_yaml import format_schema
 from flowhub_assets.from_yaml.kind_schema import kind_schema
+from flowhub_assets.from_yaml.triggers import OPEN
 from flowhub_assets.nodes import implied, registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +24,9 @@ def schema() -> dict[str, Any]:
         part, own = kind_schema(kind)
         definitions.update(own)
         rules.append({"if": _is_of(kind.name), "then": part})
+        if kind.name in OPEN:
+            told = own[f"{kind.name}.config"].get("properties", {})
+            definitions["trigger"]["allOf"].append({"if": _is_of(kind.name), "then": {"properties": told}})
     definitions["node"] = {
         "type": "object",
         "properties": format_schema.node_properties([kind.name for kind in kinds]),

@@ -41,12 +41,12 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("block sequence entries are not allowed", "a '-' stands where no list can begin", "begin the list on a new line"),
     (
         "control characters are not allowed",
-        "the file holds a control character",
+        "a control character stands here",
         "delete it, or write \\u00.. in quotes",
     ),
     (
         "special characters are not allowed",
-        "the file holds a control character",
+        "a control character stands here",
         "delete it, or write \\u00.. in quotes",
     ),
     ("found undefined tag handle", "a word begins with '!'", "put the text into quotes"),

@@ -7,12 +7,14 @@ from typing import Any
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.spelling import did_you_mean
 from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.nodes import implied
+from flowhub_assets.nodes.validation import path_text, problems_in
 
 TYPES = ("manual", "webhook", "cron", "interval", "object-arrival")
 KEYS = ("type", "schedule", "every", "timezone", "config")
 
-#: What these types are told beside ``config:``, any key may be.
-_OPEN = ("webhook", "object-arrival")
+#: What these are told stands beside their type, or under ``config:``.
+OPEN = ("webhook", "object-arrival")
 _TIMED = {"cron": "schedule", "interval": "every"}
 
 
@@ -76,16 +78,19 @@ def _timed(section: Section, kind: str) -> Schedule | None:
 
 
 def _config(section: Section, kind: str) -> dict[str, Any]:
-    config = dict(section.mapping("config", "{path: articles}"))
-    for key, value in section.data.items():
-        if key in KEYS:
-            continue
-        near = did_you_mean(key, KEYS, likeness=0.75)
-        if kind not in _OPEN or near:
-            remedy = near or "leave it out"
-            section.tell(
-                key, f"a trigger of type {kind} has no key {key!r}", "it would have no effect", remedy, at_key=True
-            )
-        else:
-            config[key] = value
+    """What the trigger is told, beside its type or under ``config:``: what the kind of node of that name takes."""
+    beside = {key: value for key, value in section.data.items() if key not in KEYS}
+    config = {**section.mapping("config", "{path: articles}"), **beside}
+    node = implied.kind_of(kind) if kind in OPEN else None
+    if node is not None and node.Config is not None:
+        for problem in problems_in(node.Config, config):
+            place = problem.path if problem.path and problem.path[0] in beside else ("config", *problem.path)
+            what = f"{path_text(problem.path) or 'config'} of the trigger {problem.what}"
+            remedy = problem.remedy.removeprefix(f"{path_text(problem.path)}: ")
+            section.report.tell((*section.path, *place), what, "it would have no effect", remedy)
+    elif kind not in OPEN:
+        for key in beside:
+            what, remedy = f"a trigger of type {kind} has no key {key!r}", did_you_mean(key, KEYS) or "leave it out"
+            section.tell(key, what, "it would have no effect", remedy, at_key=True)
+            del config[key]
     return config

@@ -86,7 +86,7 @@ _PLACEMENTS = st.builds(
     volume_mounts=st.sampled_from([(), (VolumeMount("data", "/data", "sub", True),), (VolumeMount("data", "/d"),)]),
 )
 _TRIGGERS = st.one_of(
-    st.builds(Trigger, st.sampled_from(["manual", "webhook", "object-arrival"]), st.none(), json_objects),
+    st.sampled_from([Trigger("manual"), Trigger("webhook"), Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]})]),
     st.builds(
         Schedule, cron=st.sampled_from(["0 9 * * *", "@daily"]), timezone=st.sampled_from(["UTC", "Asia/Seoul"])
     ).map(lambda schedule: Trigger("cron", schedule)),
