@@ -56,15 +56,21 @@ def said_back(prompt: str, body: Mapping[str, Any]) -> str:
 
 
 class LlmServer:
-    """A running double. ``gone`` is set when a caller hangs up, ``asked`` when a request has come."""
+    """A running double; it waits ``pace`` seconds before each word of a stream.
 
-    def __init__(self, write: Callable[[str, Mapping[str, Any]], str] = said_back, api_key: str = "") -> None:
+    ``gone`` is set when a caller hangs up, ``asked`` when a request has come.
+    """
+
+    def __init__(
+        self, write: Callable[[str, Mapping[str, Any]], str] = said_back, api_key: str = "", pace: float = 0.0
+    ) -> None:
         self.requests: list[Asked] = []
         self.gone = threading.Event()
         self.asked = threading.Event()
         self.closing = threading.Event()
         self.api_key = api_key
         self.write = write
+        self.pace = pace
         self._faults: list[Fault] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -162,6 +168,7 @@ class _Exchange:
                 if self.fault.tell:
                     yield 'data: {"error": {"message": "engine is dead", "code": 500}}\n\n'
                 return
+            self.server.closing.wait(self.server.pace)
             piece = word if number == len(words) - 1 else f"{word} "
             yield self.event({"content": piece} if self.chat else piece)
         yield self.event({} if self.chat else "", reason)

@@ -166,6 +166,9 @@ class HttpRequest(Node):
         connection = None
         if config.connection:
             connection = http_connection(context.profile, config.connection, config.api_key_header)
+        if config.expect == "file":
+            # A profile without a storage is told before anything is sent.
+            context.storage()
         tries = Tries(config.retries, config.retry_delay, self._harmless())
         async with http_client(context.profile) as client:
             url = target(config.url, connection)
@@ -211,7 +214,8 @@ class HttpRequest(Node):
     def _request(
         self, client: httpx.AsyncClient, url: httpx.URL, connection: HttpConnection | None, input: Input
     ) -> httpx.Request:
-        headers = {"Accept": "*/*", "Accept-Encoding": ACCEPT_ENCODING, "User-Agent": "flowhub-assets"}
+        accept = "application/json" if self.config.expect == "json" else "*/*"
+        headers = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING, "User-Agent": "flowhub-assets"}
         content: bytes | None = None
         if input.body is not None:
             headers["Content-Type"], content = "text/plain; charset=utf-8", input.body.encode("utf-8", "replace")

@@ -114,6 +114,7 @@ def test_two_bodies_are_refused(server: HttpServer) -> None:
 def test_what_a_body_means(server: HttpServer, kind: str, body: bytes, expect: str, value: Any) -> None:
     server.on("/x", Answer(200, body, {"Content-Type": kind}))
     assert call(f"{server.url}/x", config={"expect": expect}).body == value
+    assert server.requests[0].headers["accept"] == ("application/json" if expect == "json" else "*/*")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,12 @@ def test_a_file_goes_to_the_storage(server: HttpServer, tmp_path: Path) -> None:
     assert (tmp_path / "p/r/t/report.bin").read_bytes() == content
     output = call(f"{server.url}/daily/report.bin", profile=profile, config={"expect": "file", "key": "in/day.bin"})
     assert output.body == f"file://{tmp_path}/in/day.bin"
+
+
+def test_a_file_without_a_storage_is_told_first(server: HttpServer) -> None:
+    with pytest.raises(ProfileError, match="WORKSPACE"):
+        call(f"{server.url}/x", config={"expect": "file", "method": "POST"})
+    assert not server.requests
 
 
 def test_half_a_file_is_none(server: HttpServer, tmp_path: Path) -> None:
