@@ -28,7 +28,7 @@ _LOOK = 0.1
 #: Seconds between two looks into the event log while heavy steps run.
 _TAIL = 0.2
 #: Seconds that steps have to end by themselves when the run is stopped.
-_GRACE = 0.5
+_GRACE = 0.4
 
 
 class RunLoop:

@@ -378,7 +378,7 @@ def second_asset(first_asset: int) -> Iterator[dg.Output[int] | dg.AssetCheckRes
 
 definitions = dg.Definitions(
     assets=[first_asset, second_asset],
-    jobs=[dg.define_asset_job("materialise", selection="*")],
+    jobs=[dg.define_asset_job("materialise", selection="*"), lasting, dying],
     executor=hybrid_executor,
 )
 
