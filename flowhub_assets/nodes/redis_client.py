@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 _CONNECT_SECONDS = 10
 #: A server that says nothing for so long is gone; a node's own timeout is shorter or longer.
 _SILENT_SECONDS = 60
+#: Further calls wait for one of these: a fan-out of a thousand nodes is no attack on the server.
+_MOST_CONNECTIONS = 50
 
 #: The driver's class of error, or words of its message → what to do.
 _REMEDIES = (
@@ -75,14 +77,17 @@ def _make_client(url: str) -> Any:
     from redis.retry import Retry
 
     try:
-        return redis.Redis.from_url(
+        pool = redis.BlockingConnectionPool.from_url(
             url,
+            max_connections=_MOST_CONNECTIONS,
+            timeout=_SILENT_SECONDS,
             socket_connect_timeout=_CONNECT_SECONDS,
             socket_timeout=_SILENT_SECONDS,
             health_check_interval=30,
             # What a lost connection did is unknown; the pipeline's retry decides, not the driver.
             retry=Retry(NoBackoff(), 0),
         )
+        return redis.Redis(connection_pool=pool)
     except ValueError:
         # Its words quote what it takes for a port, which may be half of a password.
         raise NodeError(
@@ -93,4 +98,4 @@ def _make_client(url: str) -> Any:
         ) from None
 
 
-_clients: ClientCache[Any] = ClientCache(_make_client, lambda client: client.close())
+_clients: ClientCache[Any] = ClientCache(_make_client, lambda client: client.connection_pool.disconnect())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -74,6 +75,17 @@ def test_a_server_that_is_gone_may_be_tried_again() -> None:
     error = refused(NodeContext(profile={"REDIS_URL": "redis://127.0.0.1:1/0"}), "key")
     assert error.retry
     assert "can be reached from here" in error.remedy
+
+
+def test_more_nodes_than_connections(with_redis: NodeContext, shared_redis: RedisServer) -> None:
+    shared_redis.client().set("a", "1")
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(get(with_redis, "a").value)) for _ in range(120)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == ["1"] * 120
 
 
 def test_a_silent_server_is_given_up_and_a_stopped_run_waits_for_none(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.nodes import NodeContext, NodeError, run
 from flowhub_assets.nodes.builtin.sql_query import SqlQuery
+from flowhub_assets.runtime.child import run_in_child
 from flowhub_assets_tests.nodes.stopping import stopped, until
 from flowhub_assets_tests.postgres_server import PostgresServer
 
@@ -234,3 +235,23 @@ def test_the_connection_is_a_name_of_the_profile(shop: NodeContext) -> None:
     error = caught.value
     assert "stay out of pipeline files" in error.what
     assert "planted" not in f"{error.what} {error.remedy}"
+
+
+def test_no_more_rows_are_fetched_than_asked_for(postgres_shop: NodeContext) -> None:
+    # All of them would take longer than the query may.
+    found = ask(postgres_shop, "SELECT generate_series(1, 1000000000) AS n", maxRows=3, timeout=20)
+    assert (found.rows, found.truncated) == ([{"n": 1}, {"n": 2}, {"n": 3}], True)
+
+
+def test_a_connection_that_the_server_has_closed_is_made_anew(postgres_shop: NodeContext) -> None:
+    assert ask(postgres_shop, "SELECT 1 AS n").rows == [{"n": 1}]
+    with cursor_of(postgres_shop) as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flowhub'")
+        assert cursor.rowcount >= 1
+    assert ask(postgres_shop, "SELECT 1 AS n").rows == [{"n": 1}]
+
+
+def test_a_forked_child_makes_connections_of_its_own(shop: NodeContext) -> None:
+    assert ask(shop, "SELECT 1 AS n").rows == [{"n": 1}]
+    assert run_in_child(lambda: ask(shop, "SELECT 2 AS n").rows) == [{"n": 2}]
+    assert ask(shop, "SELECT 3 AS n").rows == [{"n": 3}]
