@@ -15,7 +15,7 @@ from flowhub_assets.nodes.scope import scope_of
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeError
 from flowhub_assets.nodes.templates import TemplateProblem, render
 from flowhub_assets.nodes.validation import InputRefused, path_text, type_text
-from flowhub_assets.nodes.verbatim import verbatim_fields
+from flowhub_assets.nodes.verbatim import replaced, verbatim_paths
 from flowhub_assets.runtime.step import Body, Skip
 from flowhub_assets.runtime.step_context import current_step
 
@@ -57,11 +57,11 @@ class NodeBody:
             kind,
             _rendered_config(kind, node.config, scope),
             _rendered(node.inputs, scope, "inputs"),
-            self._context(args),
+            self._context(args, scope),
             alone=self.task.run_on != "engine",
         )
 
-    def _context(self, args: tuple[Mapping[str, Any], ...]) -> NodeContext:
+    def _context(self, args: tuple[Mapping[str, Any], ...], scope: Mapping[str, Any]) -> NodeContext:
         step = current_step()
         return NodeContext(
             node=self.task.name,
@@ -72,6 +72,8 @@ class NodeBody:
             iteration=_iteration(self.task, args),
             logger=step.log,
             cancellation=step.cancellation,
+            trigger=scope["trigger"],
+            holds=lambda text: _told(lambda: holds(text, scope, scope.keys()), (f"the condition {text!r}",)),
         )
 
 
@@ -105,9 +107,11 @@ def _items(task: Task, node: WrittenNode, scope: Mapping[str, Any], outer: tuple
 
 def _rendered_config(kind: type[Node], values: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
     """The config rendered, but for what the kind takes as it is written."""
-    as_written = verbatim_fields(kind.Config) if kind.Config else frozenset()
-    rendered = {key: value for key, value in values.items() if key not in as_written}
-    return {**values, **_rendered(rendered, scope, "config")}
+    as_written = verbatim_paths(kind, values)
+    if not as_written:
+        return _rendered(values, scope, "config")
+    rendered: dict[str, Any] = _rendered(replaced(values, as_written), scope, "config")
+    return dict(replaced(rendered, as_written, values))
 
 
 def _rendered(values: Mapping[str, Any], scope: Mapping[str, Any], told_as: str) -> dict[str, Any]:

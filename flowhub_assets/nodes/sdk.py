@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from flowhub_assets.runtime.storage import Storage
 
 
+def _holds_alone(text: str) -> bool:
+    """Whether a condition about nothing but constants holds: what a node outside of a pipeline can ask."""
+    from flowhub_assets.nodes.conditions import holds
+    from flowhub_assets.nodes.template_problem import TemplateProblem
+
+    try:
+        return holds(text, {}, ())
+    except TemplateProblem as problem:
+        raise NodeError(f"{problem.what}, in the condition {text!r}", remedy=problem.remedy, retry=False) from None
+
+
 class NodeModel(BaseModel):
     """Fields are written maxTokens or max_tokens in a pipeline file, and nothing but fields may be written."""
 
@@ -83,6 +94,8 @@ class NodeContext:
     ``node`` is the node's id, ``profile`` the values of the env profile with project, run_id and task,
     ``attempt`` counts from 1, ``timeout`` is in seconds, and ``logger`` writes to the step's own log. ``iteration``
     holds the index of the loop's item that the node works on, behind those of the loops around it; () outside of loops.
+    ``trigger`` is what started the run brought.
+    ``holds(text)`` asks a condition about what the node's templates see; it raises NodeError if that has no answer.
     """
 
     node: str = "node"
@@ -92,6 +105,8 @@ class NodeContext:
     iteration: tuple[int, ...] = ()
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("flowhub.step"), repr=False)
     cancellation: Cancellation = field(default_factory=Cancellation, repr=False)
+    trigger: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    holds: Callable[[str], bool] = field(default=_holds_alone, repr=False)
 
     def cancelled(self) -> bool:
         """Whether the run is being stopped; an async ``execute`` is cancelled where it waits and need not ask."""
@@ -159,3 +174,8 @@ class Node:
     def ports_of(cls, config: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003 - for kinds that read it
         """The ports that a node with this ``config``, as it is written in the pipeline file, can choose from."""
         return cls.ports
+
+    @classmethod
+    def conditions_of(cls, config: Mapping[str, Any]) -> tuple[tuple[str | int, ...], ...]:  # noqa: ARG003 - as above
+        """The paths in ``config`` to texts that are conditions: not rendered, but asked by ``context.holds``."""
+        return ()

@@ -29,6 +29,7 @@ QueryText = Annotated[str, AfterValidator(_refuse_templates), _NO_TEMPLATES]
 
 #: A field of this type is not rendered: what looks like a template in it means something else.
 VerbatimText = Annotated[str, _NO_TEMPLATES]
+VerbatimTextOrNone = Annotated[str | None, _NO_TEMPLATES]
 
 
 def verbatim_fields(model: type[NodeModel]) -> frozenset[str]:

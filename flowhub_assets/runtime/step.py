@@ -156,7 +156,8 @@ def _task_failed(
         error=text,
         error_type=kind,
         traceback=mask_secrets(user_traceback(error), env),
-        error_types=tuple(one.__name__ for one in type(error).__mro__[:-1]),
+        # An error that tells of another one, which came from another process say, names that one's classes, too.
+        error_types=(*(one.__name__ for one in type(error).__mro__[:-1]), *getattr(error, "stands_for", ())),
         retry=getattr(error, "retry", True) is not False,
     )
 

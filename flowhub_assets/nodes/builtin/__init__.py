@@ -7,18 +7,22 @@ BUILTIN: dict[str, str] = {
     name: name.replace("-", "_")
     for name in (
         "condition",
+        "cron",
         "delay",
         "embedding",
         "error",
         "http-request",
         "http-response",
+        "interval",
         "json-transform",
         "llm-chat",
         "llm-generate",
         "log",
         "loop",
+        "manual",
         "mongodb-insert",
         "mongodb-query",
+        "object-arrival",
         "python",
         "redis-get",
         "redis-set",
@@ -29,5 +33,6 @@ BUILTIN: dict[str, str] = {
         "storage-write",
         "switch",
         "template",
+        "webhook",
     )
 }
