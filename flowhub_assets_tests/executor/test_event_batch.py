@@ -16,6 +16,9 @@ from dagster._core.storage.event_log.base import EventLogStorage
 from flowhub_assets.executor import event_batch
 from flowhub_assets.executor.event_batch import batched_events
 from flowhub_assets_tests.executor import executor_jobs
+from flowhub_assets_tests.postgres_server import shared_postgres
+
+__all__ = ["shared_postgres"]
 
 TABLES = {
     "event_logs": "run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition",
@@ -36,15 +39,6 @@ storage:
 """
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import pgserver
-
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-
-
 @pytest.fixture(params=["sharded", "consolidated", "postgres"])
 def instance_at(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -59,7 +53,7 @@ def instance_at(
         if request.param == "consolidated":
             settings += CONSOLIDATED.replace("events", str(home / "events"))
         if request.param == "postgres":
-            settings += POSTGRES % request.getfixturevalue("postgres_url").replace("postgresql:", "postgresql+psycopg2:")
+            settings += POSTGRES % request.getfixturevalue("shared_postgres").new_database()
         (home / "dagster.yaml").write_text(settings)
         monkeypatch.setenv("DAGSTER_HOME", str(home))
         instance = dg.DagsterInstance.get()
