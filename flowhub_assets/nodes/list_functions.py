@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowhub_assets.nodes.template_limits import Budget
-from flowhub_assets.nodes.template_lookup import Missing, follow, inside, is_missing
+from flowhub_assets.nodes.template_lookup import Missing, inside, is_missing, step_inside
 from flowhub_assets.nodes.template_operations import calculated, compared, contains, equal, there
 from flowhub_assets.nodes.template_problem import TemplateProblem, described
 from flowhub_assets.nodes.template_text import text_of
@@ -203,8 +203,9 @@ def _at(item: Any, attribute: Any) -> Any:
     """What a path such as author.name leads to in the item; the item itself for no path."""
     if attribute is None:
         return item
-    steps: Iterable[str] = text(attribute, "attribute").split(".")
-    return follow(item, tuple(int(step) if step.isdigit() and not isinstance(item, dict) else step for step in steps))
+    for step in text(attribute, "attribute").split("."):
+        item = step_inside(item, step)
+    return item
 
 
 def _extreme(budget: Budget, sign: str, what: str, items: list[Any]) -> Any:

@@ -72,13 +72,17 @@ def follow(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
+def step_inside(value: Any, step: str) -> Any:
+    """The same for a step that is written as text, where 0 is a list's index and an object's key."""
+    return inside(value, int(step) if step.isdecimal() and isinstance(value, (list, tuple, str)) else step)
+
+
 def located(problem: ValueAbsent, names: Iterable[Name], scope: Mapping[str, Any]) -> ValueAbsent:
     """The problem with the path that led nowhere and its place, if it is one of ``names``."""
     for name in names:
         value: Any = scope.get(name.path[0])
         for place, part in enumerate(name.path[1:], 1):
-            step = int(part) if part.isdigit() and isinstance(value, (list, tuple, str)) else part
-            value = inside(value, step)
+            value = step_inside(value, part)
             if isinstance(value, Missing):
                 if value.key == problem.key and value.what == problem.what:
                     path = ".".join(name.path[:place])

@@ -144,16 +144,16 @@ def unknown(word: str, code: Code, known: Collection[str], functions: Collection
     """The problem of a name that nobody knows."""
     offset, run, run_offset = code.others.get(word, (0, word, 0))
     names = [*known, *functions]
-    for wanted in (run.partition(".")[0], run, word):
-        near = did_you_mean(wanted, names)
-        if near and wanted not in names:
-            return TemplateProblem(f"there is no {wanted!r} here", offset if wanted == word else run_offset, near)
     hyphened = re.match(r"(.*?)\.([^.]*-[^.]*)", run)
-    if hyphened and not hyphened.group(2).startswith(word):
+    if hyphened and offset - run_offset > hyphened.start(2):
         written = f"{hyphened.group(1)}[{hyphened.group(2)!r}]"
         return TemplateProblem(
             f"there is no {word!r} here", offset, f"A key with a hyphen in it is written in brackets: {written}."
         )
+    for wanted in (run.partition(".")[0], run, word):
+        near = did_you_mean(wanted, names)
+        if near and wanted not in names:
+            return TemplateProblem(f"there is no {wanted!r} here", offset if wanted == word else run_offset, near)
     some = sorted(known, key=lambda name: (name.startswith("$"), name))
     more = " and more" if len(some) > _MOST_LISTED else ""
     return TemplateProblem(f"there is no {word!r} here", offset, f"Known are {listed(some[:_MOST_LISTED])}{more}.")
