@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -23,12 +24,30 @@ class Conditional(dict):  # type: ignore[type-arg]  # Python 3.9 knows dict[...]
         return cls({}, there=False)
 
 
+class FlowInput(dict):  # type: ignore[type-arg]
+    """What the flow was given: it is always there, and so says nothing about whether a task runs."""
+
+
+_in_flow: ContextVar[bool] = ContextVar("flowhub_in_plain_flow", default=False)
+
+
+def call_flow(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What the body of a flow returns for plain dicts: the outermost flow's are marked as its input."""
+    if _in_flow.get():
+        return function(*args, **kwargs)
+    token = _in_flow.set(True)
+    try:
+        return plain(function(*(FlowInput(one) if type(one) is dict else one for one in args), **kwargs))
+    finally:
+        _in_flow.reset(token)
+
+
 def may_run(values: Iterable[object]) -> bool:
     """Whether a task that takes these values runs: the rule of the runtime.
 
     A value that may be missing decides where one of them is a branch itself; where none is, each value counts.
     """
-    given = list(values)
+    given = [value for value in values if not isinstance(value, FlowInput)]
     conditional = [value for value in given if isinstance(value, Conditional)]
     if any(value.gate for value in conditional):
         return any(value.there for value in conditional)
@@ -37,11 +56,11 @@ def may_run(values: Iterable[object]) -> bool:
 
 def is_conditional(values: Iterable[object]) -> bool:
     """Whether the output of a task that takes these values may be missing."""
-    given = list(values)
+    given = [value for value in values if not isinstance(value, FlowInput)]
     conditional = [value for value in given if isinstance(value, Conditional)]
     return bool(given) and (len(conditional) == len(given) or any(value.gate for value in conditional))
 
 
 def plain(value: Any) -> Any:
     """The dict that the user's function is handed."""
-    return dict(value) if isinstance(value, Conditional) else value
+    return dict(value) if isinstance(value, (Conditional, FlowInput)) else value

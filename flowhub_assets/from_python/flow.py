@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python import options, placing
 from flowhub_assets.from_python.call_form import Parameters
+from flowhub_assets.from_python.conditional import call_flow
 from flowhub_assets.from_python.main_script import plain_errors, script_path, start_script
 from flowhub_assets.from_python.task import Function, TaskFunction, require_plain_function
 from flowhub_assets.from_python.trace import current, trace
@@ -88,7 +89,7 @@ class Flow:
         """In another flow's body: that flow gets the tasks of this one. With a plain dict: runs them here, in order."""
         graph = current()
         if graph is None:
-            return self.function(*args, **kwargs)
+            return call_flow(self.function, args, kwargs)
         values = [*args, *kwargs.values()]
         if not values:
             raise DefinitionError(

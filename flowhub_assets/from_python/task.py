@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
 from flowhub_assets.errors import DefinitionError, TracingError
 from flowhub_assets.from_python import options, placing
 from flowhub_assets.from_python.call_form import Parameters
-from flowhub_assets.from_python.conditional import Conditional
+from flowhub_assets.from_python.conditional import Conditional, FlowInput
 from flowhub_assets.from_python.main_script import plain_errors
 from flowhub_assets.from_python.trace import current
 from flowhub_assets.from_python.traced import Traced
@@ -66,7 +66,7 @@ class TaskFunction:
             values, merge = self.parameters.bind(self.name, args, kwargs)
             return graph.call(self, values, merge)
         self._refuse_traced(*args, *kwargs.values())
-        if any(isinstance(value, Conditional) for value in (*args, *kwargs.values())):
+        if any(isinstance(value, (Conditional, FlowInput)) for value in (*args, *kwargs.values())):
             from flowhub_assets.from_python.branching import call_plain
 
             return call_plain(self, args, kwargs)

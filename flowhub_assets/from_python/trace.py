@@ -76,7 +76,9 @@ class Graph:
         if not branches:
             return inputs, ()
         others = [one for value in inputs if not value.edges for one in value.names if one in self._conditional]
-        if not others and all(value.names == branches[0].names for value in branches):
+        # Where all are one branch, or are branches of one value alone, that value is what is taken whichever is chosen.
+        same = {value.edges for value in branches} if len(branches) < len(inputs) else {branches[0].edges}
+        if not others and len(same) == 1 and all(value.names == branches[0].names for value in branches):
             return inputs, tuple(dict.fromkeys(edge for value in branches for edge in value.edges))
         inputs = [self.handed_on(value) for value in inputs]
         ways = [*others, *(one for value, given in zip(inputs, values) if value is not given for one in value.names)]
