@@ -32,7 +32,7 @@ demo: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## run the shipped pipelines throu
 	$(BIN)/flowhub demo
 
 dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI and the daemon on http://localhost:3000 (PORT=...)
-	$(BIN)/dagster dev --port $(PORT)
+	$(BIN)/flowhub demo-services $(BIN)/dagster dev --port $(PORT)
 
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

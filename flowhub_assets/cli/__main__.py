@@ -8,6 +8,7 @@ import click
 
 from flowhub_assets.cli.check import check
 from flowhub_assets.cli.demo import demo
+from flowhub_assets.cli.demo_services import run_with_services
 from flowhub_assets.cli.nodes import nodes
 from flowhub_assets.cli.run import run
 from flowhub_assets.cli.schema import schema
@@ -21,6 +22,7 @@ def flowhub() -> None:
 
 flowhub.add_command(check)
 flowhub.add_command(demo)
+flowhub.add_command(run_with_services)
 flowhub.add_command(nodes)
 flowhub.add_command(run)
 flowhub.add_command(schema)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from dagster import DagsterInstance, ExecuteInProcessResult, JobDefinition
 
 from flowhub_assets import pipelines
-from flowhub_assets.to_dagster.failure_sensor import failure_requests
+from flowhub_assets.cli.demo_services import Services, dagster_home, demo_services, stopped_in_order
+from flowhub_assets.names import dagster_name
+from flowhub_assets.to_dagster.failure_sensor import failure_requests, flow_steps, step_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
+from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets.to_dagster.value_io import SAVED_AS
 
 #: A flow with this tag is there to fail: it is shown, and counts only if it does not.
 FAILS_ON_PURPOSE = "fails-on-purpose"
+
+#: Beside a pipeline that is started with something: what ``flowhub run --input`` and the demo give it.
+EXAMPLE_INPUT = "example-input.json"
 
 _WIDTH_OF_A_LOG = 120
 
@@ -41,32 +49,36 @@ class Row:
 @click.command()
 def demo() -> None:
     """Run the shipped pipelines through Dagster and print what came out."""
-    os.environ.setdefault("DAGSTER_HOME", str(Path(".dagster").absolute()))
-    Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
-    from flowhub_assets.definitions import load, location
+    home = dagster_home()
+    with stopped_in_order():
+        with demo_services(home) as services:
+            from flowhub_assets.definitions import load, location
 
-    shipped = [Path(file) for folder in pipelines.__path__ for file in location.find_files(folder)]
-    flows = [location.flow(runnable) for file in shipped for runnable in load(file).runnables]
-    with DagsterInstance.get() as instance:
-        rows = list(_run_all(flows, instance))
-    _print_table(rows)
+            shipped = [Path(file) for folder in pipelines.__path__ for file in location.find_files(folder)]
+            flows = [location.flow(runnable) for file in shipped for runnable in load(file).runnables]
+            with DagsterInstance.get() as instance:
+                rows = list(_run_all(flows, instance, services))
+        _print_table(rows)
     raise SystemExit(0 if all(row.good for row in rows) else 1)
 
 
-def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance) -> Iterable[Row]:
+def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance, services: Services) -> Iterable[Row]:
     from rich.console import Console
 
     console = Console(stderr=True)
+    console.print(
+        f"For the time of the demo: {'; '.join(services.told)}", highlight=False, markup=False, soft_wrap=True
+    )
     for flow in flows:
         with console.status(f"{flow.pipeline.name}: {len(flow.pipeline.tasks)} tasks"):
-            row = _run(flow, instance)
-        console.print(f"{flow.pipeline.name}: {row.result}", highlight=False)
+            row = _run(flow, instance, services)
+        console.print(f"{flow.pipeline.name}: {row.result}")
         yield row
 
 
-def _run(flow: FlowDefinitions, instance: DagsterInstance) -> Row:
+def _run(flow: FlowDefinitions, instance: DagsterInstance, services: Services) -> Row:
     start = time.monotonic()
-    result = _execute(flow.job, instance)
+    result = _execute(flow.job, instance, _example_config(flow))
     meant = FAILS_ON_PURPOSE in flow.pipeline.tags
     told, good = "succeeded", result.success and not meant
     if not result.success:
@@ -74,10 +86,10 @@ def _run(flow: FlowDefinitions, instance: DagsterInstance) -> Row:
         told, good = ("failed, as it should" if meant else "FAILED"), meant and handled is True
         if handled is not None:
             told += "; on_failure ran" if handled else "; on_failure FAILED"
-    done = len(result.get_step_success_events())
+        told += "".join(f": {reason}" for reason in _missing_services(result, services))
     return Row(
         pipeline=flow.pipeline.name,
-        tasks=f"{done}/{len(flow.pipeline.tasks)}",
+        tasks=_tasks_done(flow, result),
         result=told,
         seconds=time.monotonic() - start,
         values=_where_values_are(result),
@@ -85,9 +97,40 @@ def _run(flow: FlowDefinitions, instance: DagsterInstance) -> Row:
     )
 
 
-def _execute(job: JobDefinition, instance: DagsterInstance, run_config: object = None) -> ExecuteInProcessResult:
-    config = {**_QUIET, **(run_config if isinstance(run_config, dict) else {})}
-    return job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+def _example_config(flow: FlowDefinitions) -> dict[str, Any]:
+    """The run config with the example that lies beside the pipeline's file, if there is one."""
+    example = Path(flow.pipeline.source.file).parent / EXAMPLE_INPUT
+    if not example.is_file():
+        return {}
+    own = params_key(flow.pipeline)
+    key = own if own in flow.job.resource_defs else SHARED_PARAMS
+    return {"resources": {key: {"config": json.loads(example.read_text("utf-8"))}}}
+
+
+def _tasks_done(flow: FlowDefinitions, result: ExecuteInProcessResult) -> str:
+    """How many of the tasks have ended well, of how many, and how many were skipped, which decisions do."""
+    pipeline, steps = flow.pipeline, flow_steps(flow.pipeline)
+    # A loop has several steps; the one with the task's own name comes last.
+    ends = {name: task for name, task in steps.items() if name == dagster_name(task) or dagster_name(task) not in steps}
+    done, skipped = set(), set()
+    for event in result.all_events:
+        task = ends.get(step_name(pipeline, event.step_key or ""))
+        if task and event.is_step_success:
+            done.add(task)
+        elif task and event.is_step_skipped:
+            skipped.add(task)
+    told = f"{len(done)}/{len(pipeline.tasks)}"
+    return f"{told}, {len(skipped)} skipped" if skipped and result.success else told
+
+
+def _missing_services(result: ExecuteInProcessResult, services: Services) -> list[str]:
+    """Why a run failed that asked for a service which could not be started."""
+    said = "\n".join(str(event.event_specific_data) for event in result.all_events if event.is_step_failure)
+    return [reason for variable, reason in services.missing.items() if variable in said]
+
+
+def _execute(job: JobDefinition, instance: DagsterInstance, run_config: Mapping[str, Any]) -> ExecuteInProcessResult:
+    return job.execute_in_process(run_config={**_QUIET, **run_config}, instance=instance, raise_on_error=False)
 
 
 def _call_on_failure(flow: FlowDefinitions, result: ExecuteInProcessResult, instance: DagsterInstance) -> bool | None:
@@ -99,13 +142,24 @@ def _call_on_failure(flow: FlowDefinitions, result: ExecuteInProcessResult, inst
 
 
 def _where_values_are(result: ExecuteInProcessResult) -> str:
-    """The folder of the latest values: <workspace>/<flow>/latest, seen from here where it is below."""
+    """The folder of the values, seen from here where it is below.
+
+    That is <workspace>/<flow>/latest of a flow with assets; others have <workspace>/<flow>, where each run is a folder.
+    """
     for event in result.get_asset_materialization_events():
-        saved = event.step_materialization_data.materialization.metadata.get(SAVED_AS)
-        if saved is not None:
-            project = os.path.dirname(os.path.dirname(os.path.dirname(str(saved.value))))
-            return f"{project.removeprefix(f'{Path.cwd()}/')}/latest"
-    return ""
+        folder = _values_folder(event.step_materialization_data.materialization.metadata)
+        if folder:
+            return f"{folder}/latest"
+    outputs = [event.step_output_data.metadata for event in result.all_events if event.is_successful_output]
+    return next(filter(None, map(_values_folder, outputs)), "")
+
+
+def _values_folder(metadata: Mapping[str, Any]) -> str:
+    saved = metadata.get(SAVED_AS)
+    if saved is None:
+        return ""
+    # <folder>/runs/<run>/<task>.json
+    return os.path.dirname(os.path.dirname(os.path.dirname(str(saved.value)))).removeprefix(f"{Path.cwd()}/")
 
 
 def _print_table(rows: list[Row]) -> None:
