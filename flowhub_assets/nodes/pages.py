@@ -145,7 +145,9 @@ def _table(fields: list[Field], with_default: bool) -> str:
 
 def _reading(kind: type[Node]) -> Iterator[str]:
     fields = list(kind.Output.model_fields)
-    if kind.primary:
+    if "{{id.output" in documentation(kind):
+        pass  # the kind says itself what its output is
+    elif kind.primary:
         yield f"In templates `{{{{id.output}}}}` is `{kind.primary}`; every field is `{{{{id.<name>}}}}`."
     elif fields:
         yield f"In templates `{{{{id.output}}}}` is the whole object; a field of it is `{{{{id.output.{fields[0]}}}}}`."

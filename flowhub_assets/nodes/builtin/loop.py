@@ -13,9 +13,11 @@ class Loop(Node):
     """Runs the nodes in it once for each item of a list, and gives the list of their results in the items' order.
 
     The nodes stand under `nodes:` of the loop, with `edges:` if they need any. Their templates know `{{item}}` and
-    `{{index}}`, counted from 0, beside everything that the loop's own templates know. The result of an item is the
-    output of the node `result`, the last one if none is named; null where that was skipped. With `maxConcurrency`
-    only so many items are worked on at a time. Retries, timeouts and conditions are said by the nodes inside.
+    `{{index}}`, counted from 0, beside everything that the loop's own templates know. The result of an item is what
+    the node `result` gives, the last one if none is named; null where that was skipped. `{{id.output}}` lists the
+    `output` of each, as its own `{{result.output}}` would be; `{{id.results}}` lists all fields of each. With
+    `maxConcurrency` only so many items are worked on at a time. Retries, timeouts and conditions are said by the
+    nodes inside.
 
     **Errors**: `items` is no list, or has more items than `maxIterations`; an item whose nodes fail fails the loop,
     unless they have `continueOnError`.
@@ -48,7 +50,7 @@ class Loop(Node):
     class Output(NodeOutput):
         """The results."""
 
-        results: list[Any] = Field(description="The output of the result node for each item; null where skipped.")
+        results: list[Any] = Field(description="All that the result node gave, for each item; null where skipped.")
 
     async def execute(self, input: Input) -> Output:  # noqa: ARG002 - it takes none
         """Raises NodeError: whoever runs the pipeline runs the nodes of a loop."""
