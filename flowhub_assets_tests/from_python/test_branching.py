@@ -346,3 +346,17 @@ def test_two_choices_and_an_ordinary_value(n: bool, m: bool) -> None:
         assert states(outcome)["merge"] == ("succeeded" if ran else "skipped")
         assert outcome.value == (expected if ran else {})
         assert chosen(given_) == (expected if ran else {})
+
+
+def test_a_value_between_the_two_sides_of_a_choice_keeps_its_place() -> None:
+    @flow
+    def main(args: Any) -> Any:
+        choice = is_big.branch(args)
+        return merge(choice.true, load(args), choice.false)
+
+    for n, by in ((True, "load"), (False, "first")):
+        given_ = {"n": n, "by": "first"}
+        value = run(main, given_).value
+        assert value is not None
+        assert value["by"] == by
+        assert main(given_) == value
