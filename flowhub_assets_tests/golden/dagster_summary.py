@@ -11,26 +11,28 @@ import dagster as dg
 
 from flowhub_assets.definitions import location
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 
 
 def dagster_summary(runnable: Runnable) -> dict[str, Any]:
-    """Assets, ops, jobs, what starts them, and the typed config of the flow's params."""
+    """Assets with the graph behind them, ops, jobs, checks, what starts them, and the typed config of the params."""
     flow = location.flow(runnable)
     folder = os.path.dirname(runnable.pipeline.source.file)
+    own = params_key(runnable.pipeline)
+    resources = flow.job.resource_defs
     return {
-        "assets": [_asset(asset, folder) for asset in flow.assets],
+        "assets": [_asset(asset, spec, folder) for asset in flow.assets for spec in asset.specs],
+        "checks": [_check(spec) for checks in flow.checks for spec in checks.check_specs],
+        "graphs": [_graph(asset.node_def) for asset in flow.assets if isinstance(asset.node_def, dg.GraphDefinition)],
         "job": _job(flow.job),
         "job of on_failure": _job(flow.failure_job) if flow.failure_job else None,
-        "params": _fields(flow.job.resource_defs[params_key(runnable.pipeline)]),
+        "params": _fields(resources[own if own in resources else SHARED_PARAMS]),
         "schedules": [_schedule(schedule) for schedule in flow.schedules],
         "sensors": [_sensor(sensor) for sensor in flow.sensors],
     }
 
 
-def _asset(asset: dg.AssetsDefinition, folder: str) -> dict[str, Any]:
-    (spec,) = asset.specs
-    assert isinstance(asset.node_def, dg.OpDefinition)
+def _asset(asset: dg.AssetsDefinition, spec: dg.AssetSpec, folder: str) -> dict[str, Any]:
     return {
         "key": spec.key.to_user_string(),
         "deps": [dep.asset_key.to_user_string() for dep in spec.deps],
@@ -40,12 +42,66 @@ def _asset(asset: dg.AssetsDefinition, folder: str) -> dict[str, Any]:
         "tags": {name: value for name, value in sorted(spec.tags.items()) if not name.startswith("dagster/kind/")},
         "description": spec.description,
         "metadata": {name: _metadata(value, folder) for name, value in spec.metadata.items()},
-        "op": _op(asset.node_def),
+        **_maker(asset, spec.key),
     }
 
 
+def _maker(asset: dg.AssetsDefinition, key: dg.AssetKey) -> dict[str, Any]:
+    """The op that makes the asset, or the output of a graph that it is."""
+    if isinstance(asset.node_def, dg.OpDefinition):
+        return {"op": _op(asset.node_def)}
+    return {"output": f"{asset.node_def.name}.{asset.get_output_name_for_asset_key(key)}"}
+
+
+def _check(spec: dg.AssetCheckSpec) -> dict[str, Any]:
+    return {"name": spec.name, "asset": spec.asset_key.to_user_string(), "condition": spec.description}
+
+
+def _graph(graph: dg.GraphDefinition) -> dict[str, Any]:
+    """Its ops by the names they are called by: which op, what it carries, and what it waits for."""
+    return {
+        "name": graph.name,
+        "description": graph.description,
+        "ops": {node.name: _called(graph, node) for node in graph.nodes},
+    }
+
+
+def _called(graph: dg.GraphDefinition, node: Any) -> dict[str, Any]:
+    retry = node.retry_policy
+    structure = graph.dependency_structure
+    inputs = [node.get_input(name) for name in node.definition.input_dict]
+    upstream = [
+        f"{output.node_name}.{output.output_name}"
+        for one in inputs
+        for output in (structure.get_fan_in_deps(one) if structure.has_fan_in_deps(one) else _single(structure, one))
+    ]
+    return {
+        "op": node.definition.name,
+        "after": sorted(upstream),
+        "outputs": [one.name for one in node.definition.output_defs],
+        "resources": sorted(node.definition.required_resource_keys),
+        "tags": {name: _read(value) for name, value in sorted(node.tags.items())},
+        "retry": _retry(retry),
+        "pool": node.definition.pool,
+    }
+
+
+def _single(structure: Any, one: Any) -> list[Any]:
+    if structure.has_direct_dep(one):
+        return [structure.get_direct_dep(one)]
+    if structure.has_dynamic_fan_in_dep(one):
+        return [structure.get_dynamic_fan_in_dep(one)]
+    return []
+
+
+def _retry(retry: dg.RetryPolicy | None) -> dict[str, Any] | None:
+    if retry is None:
+        return None
+    more = {"backoff": retry.backoff.value} if retry.backoff else {}
+    return {"times": retry.max_retries, "delay (s)": retry.delay, **more}
+
+
 def _op(op: dg.OpDefinition) -> dict[str, Any]:
-    retry = op.retry_policy
     return {
         "name": op.name,
         "description": op.description,
@@ -54,7 +110,7 @@ def _op(op: dg.OpDefinition) -> dict[str, Any]:
         "resources": sorted(op.required_resource_keys),
         "config": sorted(getattr(op.config_schema.config_type, "fields", None) or ()),
         "tags": {name: _read(value) for name, value in sorted(op.tags.items())},
-        "retry": {"times": retry.max_retries, "delay (s)": retry.delay} if retry else None,
+        "retry": _retry(op.retry_policy),
         "pool": op.pool,
     }
 
@@ -76,15 +132,25 @@ def _read(tag: str) -> Any:
 
 
 def _job(job: dg.JobDefinition) -> dict[str, Any]:
-    return {
+    assets = sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
+    told = {
         "name": job.name,
         "description": job.description,
         "tags": dict(sorted(job.tags.items())),
-        "assets": sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys),
-        "ops": [_op(node.definition) for node in job.nodes if isinstance(node.definition, dg.OpDefinition)]
-        if not job.asset_layer.selected_asset_keys
-        else sorted(node.name for node in job.nodes),
+        "assets": assets,
     }
+    if _is_shared(job):
+        return {**told, "graph": _graph(job.graph)}
+    return {**told, "ops": sorted(node.name for node in job.nodes) if assets else [_op(op) for op in _ops(job)]}
+
+
+def _is_shared(job: dg.JobDefinition) -> bool:
+    """Whether its ops are those that all pipelines of nodes share."""
+    return SHARED_PARAMS in job.resource_defs
+
+
+def _ops(job: dg.JobDefinition) -> list[dg.OpDefinition]:
+    return [node.definition for node in job.nodes if isinstance(node.definition, dg.OpDefinition)]
 
 
 def _fields(resource: dg.ResourceDefinition) -> Mapping[str, Any] | str:
@@ -92,7 +158,10 @@ def _fields(resource: dg.ResourceDefinition) -> Mapping[str, Any] | str:
     schema = resource.config_schema.config_type
     fields = getattr(schema, "fields", None) or {}
     return {
-        name: {"type": field.config_type.given_name or field.config_type.kind.name, "default": field.default_value}
+        name: {
+            "type": field.config_type.given_name or field.config_type.kind.name,
+            "default": field.default_value if field.default_provided else "none",
+        }
         for name, field in fields.items()
     } or "anything"
 

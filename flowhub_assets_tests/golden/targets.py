@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import flowhub_assets.pipelines
-from flowhub_assets.from_python.loading import load_file
+from flowhub_assets import definitions
 from flowhub_assets.ir.encoding import to_dict
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets_tests.golden.dagster_summary import dagster_summary
 
 GOLDEN = Path(__file__).resolve().parent
 PIPELINES = Path(flowhub_assets.pipelines.__path__[0])
+#: A pipeline is either of these.
+FILES = ("workflow.py", "pipeline.yaml")
 
 
 def as_text(document: Any) -> str:
@@ -31,12 +33,13 @@ TARGETS: dict[str, Callable[[Runnable], str]] = {
 
 def shipped() -> list[str]:
     """The shipped pipelines, by folder."""
-    return sorted(path.parent.name for path in PIPELINES.glob("*/workflow.py"))
+    return sorted(path.parent.name for name in FILES for path in PIPELINES.glob(f"*/{name}"))
 
 
 def load(pipeline: str, folder: Path = PIPELINES) -> Runnable:
     """The one flow of a shipped pipeline, or of its copy in another ``folder``."""
-    (runnable,) = load_file(str(folder / pipeline / "workflow.py"))
+    (path,) = (folder / pipeline / name for name in FILES if (folder / pipeline / name).is_file())
+    (runnable,) = definitions.load(path).runnables
     return runnable
 
 
