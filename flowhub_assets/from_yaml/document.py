@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowhub_assets.from_yaml.entries import Entry, entries, flat, one_entry
 from flowhub_assets.from_yaml.graph import Graph
 from flowhub_assets.from_yaml.kind_values import check_values
-from flowhub_assets.from_yaml.names import Scope
+from flowhub_assets.from_yaml.names import Scope, check_asset
 from flowhub_assets.from_yaml.pipeline_problems import tell_pipeline_problems
 from flowhub_assets.from_yaml.positions import Document
 from flowhub_assets.from_yaml.problem import FileProblem
@@ -66,6 +66,7 @@ def _pipeline(whole: Section) -> Pipeline:
             ids.setdefault(entry.id, entry)
     for entry in every:
         check_values(entry)
+        check_asset(entry)
     graph = Graph(Scope(fields, ids, frozenset(entry.id for entry in flat(ends))), ids)
     tasks = graph.tasks(whole, found)
     ending = graph.tasks(Section(whole.report, whole.path, {}, "the pipeline"), ends)

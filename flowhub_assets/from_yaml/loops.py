@@ -10,7 +10,6 @@ from flowhub_assets.ir.pipeline import Loop, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes import implied
 from flowhub_assets.nodes.references import is_template
-from flowhub_assets.nodes.validation import type_text
 
 #: Keys of ``loop:``, with which a file says what a loop's config cannot.
 LOOP_KEYS = ("over", "result", "into", "maxConcurrency", "maxIterations")
@@ -19,51 +18,32 @@ LOOP_KEYS = ("over", "result", "into", "maxConcurrency", "maxIterations")
 def loop_of(entry: Entry, inner: tuple[Task, ...]) -> Loop:
     """The loop of ``entry`` over the tasks ``inner``: its config, and over it what ``loop:`` says."""
     section = entry.section
-    if not inner:
-        remedy = "write nodes: and a list of nodes under it, indented like its config"
-        section.tell(None, f"loop {entry.id!r} has no nodes", "there is nothing to do for an item", remedy)
     said = implied.loop(entry.config, entry.inputs, inner)
     own = section.section("loop", "{over: items}")
     if own is None:
-        _check_items(entry)
         config = section.section("config", '{items: "{{split.output}}"}')
-        return said if config is None else _with_numbers(config, said, _result(entry, config, said))
+        if config is not None:
+            _refuse_templates(config)
+        return said if config is None else replace(said, result=_result(entry, config, said))
     own.allow(LOOP_KEYS)
-    said = replace(said, over=own.text("over", "items") or said.over, into=own.text("into", "results") or said.into)
-    return _with_numbers(own, said, _result(entry, own, said))
-
-
-def _with_numbers(section: Section, said: Loop, result: str) -> Loop:
-    concurrent, most = _number(section, "maxConcurrency", 0), _number(section, "maxIterations", 1)
+    if "over" not in own:
+        own.tell(None, f"{own.name} has no over", "there is nothing to go over", "write over: and the name of the list")
+    concurrent, most = own.whole("maxConcurrency", 0), own.whole("maxIterations", 1)
     return replace(
         said,
-        result=result,
+        over=own.text("over", "items") or said.over,
+        into=own.text("into", "results") or said.into,
+        result=_result(entry, own, said),
         max_concurrent=said.max_concurrent if concurrent is None else concurrent,
         most=said.most if most is None else most,
     )
 
 
-def _number(section: Section, key: str, least: int) -> int | None:
-    if is_template(section.data.get(key)):
-        what, effect = f"{key} of {section.name} is a template", "a bound must be known before anything runs"
-        section.tell(key, what, effect, f"write a number: {key}: 4")
-        return None
-    return section.whole(key, least)
-
-
-def _check_items(entry: Entry) -> None:
-    section = entry.section
-    for place, values in (("config", entry.config), ("inputs", entry.inputs)):
-        if "items" not in values:
-            continue
-        items = values["items"]
-        if implied.over(items) == "?":
-            what = f"items of loop {entry.id!r} is {type_text(items)}, not a list"
-            remedy = 'name a list, in braces: items: "{{split.output.parts}}"'
-            section.report.tell((*section.path, place, "items"), what, "there is nothing to go over", remedy)
-        return
-    remedy = 'write items: "{{split.output.parts}}" under config'
-    section.tell(None, f"loop {entry.id!r} has no items", "there is nothing to go over", remedy)
+def _refuse_templates(config: Section) -> None:
+    for key in ("maxConcurrency", "maxIterations", "max_concurrency", "max_iterations", "result"):
+        if is_template(config.data.get(key)):
+            what, effect = f"{key} of {config.name} is a template", "it must be known before anything runs"
+            config.tell(key, what, effect, "write it out")
 
 
 def _result(entry: Entry, section: Section, said: Loop) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.from_yaml.entries import Entry
-from flowhub_assets.from_yaml.outputs import output_fault
-from flowhub_assets.from_yaml.section import Section
+from flowhub_assets.from_yaml.outputs import output_fault, visible_fields
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes import implied, references
@@ -129,16 +128,21 @@ class Scope:
         return f"there is no node {root!r}", near or f"it can be {listed([*visible, *roots])}"
 
 
-def check_names(section: Section, key: str, text: str, known: Collection[str]) -> None:
-    """Tells what is wrong with the condition ``text`` under ``key``, which sees the names ``known`` only."""
-    for use in references.condition_uses(text, (key,), known):
-        path = (*section.path, key)
+def check_asset(entry: Entry) -> None:
+    """Tells what is wrong with the condition that an asset's value is checked by: it sees that value alone."""
+    asset = entry.fields["asset"]
+    known = visible_fields(entry)
+    if asset is None or asset.check is None or known is None:
+        return
+    path = (*entry.section.path, "asset", "check")
+    for use in references.condition_uses(asset.check, ("asset", "check"), known):
+        effect, report = "the asset could not be checked", entry.section.report
         if use.problem is not None:
-            section.report.tell(path, use.problem.what, "", use.problem.remedy, offset=use.problem.offset)
+            report.tell(path, use.problem.what, effect, use.problem.remedy, offset=use.problem.offset)
         elif use.name is not None and use.name.path and use.name.path[0] not in known:
             root = use.name.path[0]
-            remedy = did_you_mean(root, known) or f"it can be {listed(known)}"
-            section.report.tell(path, f"there is no name {root!r}", "", remedy, offset=use.name.offset)
+            remedy = did_you_mean(root, known) or f"the check sees {listed(known)}"
+            report.tell(path, f"there is no {root!r} in the value", effect, remedy, offset=use.name.offset)
 
 
 def _run(text: str, offset: int) -> str:

@@ -12,24 +12,38 @@ _ERROR_KEYS = ("message", "type")
 
 def output_fault(entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
     """What is wrong with ``{{entry.rest}}``, and what to do; None if nothing is, or it cannot be known."""
-    if not rest:
+    if not rest or entry.kind is None:
         return None
-    if entry.kind is None:
-        return None
-    fields = (_into(entry),) if entry.loops else tuple(entry.kind.Output.model_fields)
-    extra = entry.kind.Output.model_config.get("extra") == "allow"
+    fields, is_open = _fields(entry), _is_open(entry)
     if rest[0] == "error" and "error" not in fields:
         return _one_of("error", rest[1:], _ERROR_KEYS)
     known = (*VIEW_NAMES, *fields)
     if rest[0] not in known:
-        if extra:
+        if is_open:
             return None
-        near = did_you_mean(rest[0], known)
         inner = f"write {entry.id}.output.{rest[0]}" if entry.kind.primary else ""
-        return f"node {entry.id!r} gives no {rest[0]!r}", near or inner or f"it gives {listed(known)}"
-    if rest[0] == "output" and entry.kind.primary is None and not entry.loops and not extra:
+        near = did_you_mean(rest[0], known) or inner or f"it gives {listed(known)}"
+        return f"node {entry.id!r} gives no {rest[0]!r}", near
+    if rest[0] == "output" and entry.kind.primary is None and not entry.loops and not is_open:
         return _one_of(f"the output of node {entry.id!r}", rest[1:], fields)
     return None
+
+
+def visible_fields(entry: Entry) -> tuple[str, ...] | None:
+    """What a condition on the value of ``entry`` can name; None if that cannot be known."""
+    if entry.kind is None or _is_open(entry):
+        return None
+    return tuple(dict.fromkeys((*VIEW_NAMES, *_fields(entry))))
+
+
+def _fields(entry: Entry) -> tuple[str, ...]:
+    if entry.loops:
+        return (_into(entry),)
+    return tuple(entry.kind.Output.model_fields) if entry.kind else ()
+
+
+def _is_open(entry: Entry) -> bool:
+    return entry.kind is not None and not entry.loops and entry.kind.Output.model_config.get("extra") == "allow"
 
 
 def _into(entry: Entry) -> str:

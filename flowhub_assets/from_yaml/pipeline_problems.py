@@ -12,7 +12,8 @@ from flowhub_assets.ir.checks import problems
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.problem import Problem
 
-_WORD = re.compile(r"[\w.-]+")
+_WORD = re.compile(r"[\w-]+")
+_TASK = re.compile(r"(?<!['\w.-])task(s?)(?!['\w.-])")
 _SNAKE = re.compile(
     r"\b(limit_cpu|limit_memory|node_selector|toleration_seconds|mount_path|sub_path|read_only|host_path|empty_dir"
     r"|config_map|persistent_volume_claim|service_account_name|airflow_sidecar_image)\b"
@@ -62,7 +63,9 @@ def _path(report: Report, problem: Problem, of_pipeline: bool, nodes: Sequence[t
     data = _at(report.document.data, start)
     words = [_camel(word) for word in _WORD.findall(problem.what)]
     keys = [_KEYS.get(word, word) for word in words]
-    if not start:
+    if start:
+        keys = ["id" if key == "name" else key for key in keys]
+    else:
         data = {key: value for key, value in data.items() if key not in ("nodes", "edges")}
     return next(filter(None, (_find(data, start, key, words) for key in keys)), start)
 
@@ -100,6 +103,7 @@ def _camel(word: str) -> str:
 
 
 def _in_yaml(text: str) -> str:
-    """The words of @task and @flow as a file writes them: limit_cpu='2' is limitCpu: '2'."""
+    """The words of @task and @flow as a file writes them: limit_cpu='2' is limitCpu: '2', and a task a node."""
     text = text.replace("@flow(volumes=[...])", "volumes: of the pipeline")
+    text = _TASK.sub(r"node\1", text)
     return _KEYWORD.sub(r"\1: '\2'", _SNAKE.sub(lambda match: _camel(match[0]), text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowhub_assets.from_yaml.kind_values import UNKNOWN
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.spelling import did_you_mean
 from flowhub_assets.ir.triggers import Schedule, Trigger
@@ -85,9 +86,11 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
     if node is not None and node.Config is not None:
         for problem in problems_in(node.Config, config):
             place = problem.path if problem.path and problem.path[0] in beside else ("config", *problem.path)
-            what = f"{path_text(problem.path) or 'config'} of the trigger {problem.what}"
+            unknown = problem.what == UNKNOWN
+            said = "is nothing that it takes" if unknown else problem.what
+            what = f"{path_text(problem.path) or 'config'} of the trigger {said}"
             remedy = problem.remedy.removeprefix(f"{path_text(problem.path)}: ")
-            section.report.tell((*section.path, *place), what, "it would have no effect", remedy)
+            section.report.tell((*section.path, *place), what, "it would have no effect", remedy, key=unknown)
     elif kind not in OPEN:
         for key in beside:
             what, remedy = f"a trigger of type {kind} has no key {key!r}", did_you_mean(key, KEYS) or "leave it out"

@@ -58,11 +58,12 @@ def ports(kind: type[Node] | None, config: Mapping[str, Any]) -> tuple[str, ...]
 def loop(config: Mapping[str, Any], inputs: Mapping[str, Any], inner: Sequence[Task]) -> Loop:
     """What the config of a node of the kind ``loop`` says; wrong values in it are left out."""
     default = Loop(over="", tasks=(), result="")
-    concurrent, most, result = config.get("maxConcurrency"), config.get("maxIterations"), config.get("result")
+    concurrent = config.get("maxConcurrency", config.get("max_concurrency"))
+    most, result = config.get("maxIterations", config.get("max_iterations")), config.get("result")
     return Loop(
         over=over(config.get("items", inputs.get("items"))),
         tasks=tuple(inner),
-        result=result if isinstance(result, str) else (ends(inner) or ("?",))[-1],
+        result=result if isinstance(result, str) else (ends(inner) or tuple(task.name for task in inner) or ("?",))[-1],
         max_concurrent=_whole(concurrent, default.max_concurrent),
         most=_whole(most, default.most),
     )
@@ -84,6 +85,8 @@ def kind_of(name: str) -> type[Node] | None:
 
 
 def _whole(value: object, default: int) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # JSON has one kind of number
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 

@@ -86,7 +86,9 @@ _PLACEMENTS = st.builds(
     volume_mounts=st.sampled_from([(), (VolumeMount("data", "/data", "sub", True),), (VolumeMount("data", "/d"),)]),
 )
 _TRIGGERS = st.one_of(
-    st.sampled_from([Trigger("manual"), Trigger("webhook"), Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]})]),
+    st.sampled_from(
+        [Trigger("manual"), Trigger("webhook"), Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]})]
+    ),
     st.builds(
         Schedule, cron=st.sampled_from(["0 9 * * *", "@daily"]), timezone=st.sampled_from(["UTC", "Asia/Seoul"])
     ).map(lambda schedule: Trigger("cron", schedule)),
@@ -155,7 +157,7 @@ def _task(draw: st.DrawFn, names: Any, kind: str, before: dict[str, Task], outer
     config = {**draw(json_objects), **{f"use {one}": f"{{{{{one}.output}}}}" for one in used}}
     if kind == "loop":
         items = draw(st.sampled_from(["{{params}}", [1, "a"]]))
-        node = Node(draw(st.sampled_from(["test-open"])), {"items": items, **_loop_config(used)})
+        node = Node(draw(st.sampled_from(["loop", "test-open"])), {"items": items, **_loop_config(used)})
         loop = implied.loop(node.config, {}, inner)
         if node.type != "loop" or draw(st.booleans()):
             loop = Loop(

@@ -1,0 +1,335 @@
+"""What is wrong with a pipeline file: every mistake, at its place, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowhub_assets.from_yaml.loading import read_text
+from flowhub_assets_tests.from_yaml.kinds_for_tests import kinds
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kinds() -> Iterator[None]:
+    with kinds():
+        yield
+
+
+def problems(text: str) -> list[str]:
+    return [str(problem).removeprefix("p.yaml:") for problem in read_text(text, "p.yaml").problems]
+
+
+HEAD = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: p}\n"
+NODES = "nodes: [{id: a, type: test-open}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("metadata: {}\n", "3:11: metadata has no name."),
+        ("metadata: {name: 3}\n", "3:18: name of metadata is 3. It cannot be used. Write a text, in quotes"),
+        ("metadata: {name: a b}\n", "3:18: 'a b' cannot be the name of a pipeline."),
+        ("metadata: {name: p, owner: me}\n", "3:21: metadata has no key 'owner'. It would have no effect. Did you mean"),
+        ("metadata: {name: p, owners: me}\n", "3:29: owners of metadata is text. It cannot be used. Write a list"),
+        ("metadata: {name: p, owners: [a, 'team:b']}\n", "3:30: owner 'a' is neither an e-mail address nor a team."),
+        ("metadata: {name: p, namespace: A_b}\n", "3:32: namespace 'A_b' is not a legal name."),
+        ("metadata: {name: p}\nname: x\n", "4:1: the pipeline has no key 'name'. It would have no effect. Move it"),
+        ("metadata: {name: p}\nconcurency: 2\n", "4:1: the pipeline has no key 'concurency'. It would have no effect. "
+         "Did you mean 'concurrency'?"),
+        ("metadata: {name: p}\nconcurrency: 0\n", "4:14: concurrency of the pipeline is 0. It cannot be used. Write 1"),
+        ("metadata: {name: p}\nfuse: yes\n", "4:7: fuse of the pipeline is text 'yes'. It cannot be used. Write fuse: true"),
+        ("metadata: {name: p}\ntrigger: {type: corn}\n", "4:17: type of the trigger is 'corn'. It cannot be used. "
+         "Did you mean 'cron'?"),
+        ("metadata: {name: p}\ntrigger: {type: cron}\n", "4:10: a trigger of type cron has no schedule."),
+        ("metadata: {name: p}\ntrigger: {type: cron, schedule: '0 25 * * *'}\n", "4:33: schedule '0 25 * * *' has '25'"),
+        ("metadata: {name: p}\ntrigger: {type: cron, schedule: '@daily', timezone: Soul}\n", "4:53: timezone 'Soul' is"),
+        ("metadata: {name: p}\ntrigger: {type: interval, every: soon}\n", "4:34: every of the trigger is 'soon', which"),
+        ("metadata: {name: p}\ntrigger: {type: webhook, pth: x}\n", "4:26: pth of the trigger is nothing that it takes. It would have no effect. Did you mean 'path'?"),
+        ("metadata: {name: p}\ntrigger: {type: manual, every: 5m}\n", "4:25: a trigger of type manual has 'every'."),
+        ("metadata: {name: p}\nparams: {a: {type: strin}}\n", "4:13: the schema of param 'a' has the type 'strin'."),
+        ("metadata: {name: p}\nparams: {a: Seoul}\n", "4:13: param 'a' is text, not an object."),
+        ("metadata: {name: p}\nparams: {a: {type: integer, default: x}}\n", "4:13: the default of param 'a' is 'x', not"),
+        ("metadata: {name: p}\nprofiles: {default: x}\n", "4:21: default of profiles is text."),
+        ("metadata: {name: p}\nprofiles: {default: {run_id: x}}\n", "4:21: profile 'default' sets 'run_id'."),
+        ("metadata: {name: p}\nresult: [b]\n", "4:10: the result names 'b', which is no node."),
+    ],
+)  # fmt: skip
+def test_the_pipeline(text: str, told: str) -> None:
+    found = problems(f"apiVersion: flume/v1\nkind: Pipeline\n{text}{NODES}")
+    assert len(found) == 1, found
+    assert found[0].startswith(told), found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x", "p.yaml:1:1: the document is text, not an object."),
+        ("kind: Pipeline", "p.yaml:1:1: the document has no apiVersion."),
+        ("apiVersoin: flume/v1\nkind: Pipeline", "p.yaml:1:1: the key 'apiVersoin' is misspelt."),
+        ("kind: Pipeline\napiVersion: flume/v2", "p.yaml:2:13: apiVersion is 'flume/v2'. This version reads flume/v1"),
+        ("apiVersion: flume/v1\nkind: Pipelin", "p.yaml:2:7: kind is 'Pipelin'."),
+        (HEAD, "p.yaml:1:1: the pipeline has no nodes."),
+    ],
+)
+def test_what_is_no_pipeline(text: str, told: str) -> None:
+    found = read_text(text, "p.yaml").problems
+    assert str(found[0]).startswith(told), found[0]
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        ("type: test-open", "5:5: nodes[0] has no id."),
+        ("id: b", "5:5: node 'b' has no type."),
+        ("id: b\n    type: test-opne", "6:11: node 'b': there is no kind of node 'test-opne'. A node of this type cannot run. "
+         "Did you mean 'test-open'?"),
+        ("id: 'a/b'\n    type: test-open", "5:9: 'a/b' cannot be the name of a node."),
+        ("id: b\n    type: test-open\n    confg: {}", "7:5: node 'b' has no key 'confg'. It would have no effect. Did you mean"),
+        ("id: b\n    type: test-open\n    image: x", "7:5: node 'b' has no key 'image'. It would have no effect. Move it under p"),
+        ("id: b\n    type: test-open\n    runOn: GPU", "7:12: runOn of node 'b' is 'GPU'. It cannot be used. Did you mean 'gpu'?"),
+        ("id: b\n    type: test-open\n    timeout: 5 min", "7:14: timeout of node 'b' is '5 min', which is no time."),
+        ("id: b\n    type: test-open\n    timeout: 0", "7:14: timeout=0 of node 'b' is no time."),
+        ("id: b\n    type: test-open\n    retry: {delay: 3}", "7:12: retry of node 'b' has no times."),
+        ("id: b\n    type: test-open\n    retry: {times: -1}", "7:20: times of retry of node 'b' is -1."),
+        ("id: b\n    type: test-open\n    retry: {times: 1, backof: linear}", "7:23: retry of node 'b' has no key 'backof'."),
+        ("id: b\n    type: test-open\n    retry: {times: 1, on: [a b]}", "7:27: retry.on of node 'b' has 'a b'"),
+        ("id: b\n    type: test-open\n    placement: {memory: 4GB}", "7:25: memory '4GB' of node 'b' is not a quantity"),
+        ("id: b\n    type: test-open\n    placement: {limitCpu: 1, cpu: 2}", "7:27: limitCpu '1' of node 'b' is below its cpu"),
+        ("id: b\n    type: test-open\n    placement: {nodeSelector: {a: 1}}", "7:35: nodeSelector of node 'b' has 'a': 1, not"),
+        ("id: b\n    type: test-open\n    placement: {volumeMounts: [{name: d, mountPath: /d}]}", "7:39: node 'b' mounts the"),
+        ("id: b\n    type: test-open\n    asset: a b/c", "7:12: the asset key 'a b/c' of node 'b' is not legal."),
+        ("id: b\n    type: test-strict\n    inputs: {prompt: x}\n    asset: {key: k, check: outptu == 3}", "8:28: there is no "
+         "'outptu' in the value. The asset could not be checked. Did you mean 'output'?"),
+        ("id: b\n    type: test-open\n    env: {task: 1}", "7:17: env of node 'b' sets 'task'."),
+        ("id: b\n    type: test-open\n    nodes: []", "7:5: node 'b' has 'nodes'. Only a loop runs nodes."),
+        ("id: b\n    type: test-strict", "5:5: inputs.prompt of node 'b' is missing. The node would fail when it starts. Give"),
+        ("id: b\n    type: test-strict\n    inputs: {promt: x, prompt: y}", "7:14: inputs.promt of node 'b' is no field of "
+         "this node. The node would fail when it starts. Did you mean 'prompt'?"),
+        ("id: b\n    type: test-strict\n    config: {maxTokens: many}\n    inputs: {prompt: y}", "7:25: config.maxTokens of node "
+         "'b' is text, but must be a whole number."),
+        ("id: b\n    type: test-strict\n    config: {prompt: y}", "7:14: config.prompt of node 'b' is no field of this node. The "
+         "node would fail when it starts. Move it under inputs."),
+        ("id: b\n    type: test-strict\n    config: {maxTokens: a.text}\n    inputs: {prompt: y}", "7:25: config.maxTokens of "
+         "node 'b' is text, but must be a whole number. The node would fail when it starts. Write \"{{a.text}}\" if a template"),
+        ("id: b\n    task: {function: f, file: x.py}\n    type: test-open", "7:5: node 'b' is a Python function and has 'type'."),
+        ("id: b\n    type: loop\n    config: {items: [1]}", "5:5: loop 'b' has no nodes."),
+        ("id: b\n    type: loop\n    config: {items: '{{params}}', result: d}\n    nodes: [{id: c, type: test-open}]",
+         "7:43: loop 'b' gives back 'd', which is none of its nodes."),
+        ("id: b\n    type: loop\n    config: {items: [1], maxIterations: '{{params}}'}\n    nodes: [{id: c, type: test-open}]",
+         "7:41: maxIterations of config of node 'b' is a template."),
+        ("id: b\n    type: loop\n    config: {items: params.x}\n    nodes: [{id: c, type: test-open}]", "7:21: config.items of "
+         "node 'b' is text, but must be a list. The node would fail when it starts. Write \"{{params.x}}\" if a template"),
+    ],
+)  # fmt: skip
+def test_a_node(node: str, told: str) -> None:
+    found = [
+        one for one in problems(f"{HEAD}nodes:\n  - {node}\n  - {{id: a, type: test-strict, inputs: {{prompt: x}}}}\n")
+    ]
+    mine = [one for one in found if "loop 'b' gives back '?'" not in one]
+    assert len(mine) == 1, found
+    assert mine[0].startswith(told), mine[0]
+
+
+TEMPLATES = (
+    HEAD
+    + """\
+params: {city: {type: string}}
+variables: {model: m}
+profiles: {default: {WORKSPACE: ./tmp, LEVEL: 1}}
+nodes:
+  - {id: fetch-topic, type: test-strict, inputs: {prompt: x}}
+  - {id: fetch, type: test-fields}
+  - id: each
+    type: loop
+    config: {items: "{{fetch.output.tokens}}"}
+    nodes: [{id: inner, type: test-strict, inputs: {prompt: "%s"}}]
+  - {id: use, type: test-strict, inputs: {prompt: "%s"}}
+onFailure: {id: tell, type: test-strict, inputs: {prompt: "%s"}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{fetch-topic}} {{fetch-topic.output}} {{fetch-topic.output.anything.at.all}} {{fetch-topic.text}}",
+        "{{fetch-topic.error.message}} {{fetch-topic.skipped}} {{fetch.output.text}} {{fetch.tokens}}",
+        "{{each.output[0]}} {{each.results}} {{params.city}} {{variables.model}} {{env.LEVEL}} {{env.run_id}}",
+        "{{$now}} {{$today}} {{$run_id}} {{$pipeline}} {{$node}} {{$attempt}} {{trigger.body.x}} {{params}}",
+        "{% for x in fetch.output.text %}{{x}}{% endfor %} {{ fetch.tokens - 1 }} { {fetch} } $now",
+    ],
+)
+def test_names_that_are_known(text: str) -> None:
+    assert problems(TEMPLATES % ("{{item.x}} {{index}} {{fetch.text}}", text, "{{failure.error}}{{params.city}}")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "told"),
+    [
+        ("{{fetch-topik.output}}", 2, "there is no node 'fetch-topik'. The node would fail when it starts. Did you mean 'fetch-topic'"),
+        ("주제: {{ftch.output}}", 6, "'ftch.output': there is no node 'ftch'. The node would fail when it starts. Did you"),
+        ("{{fetch-topic.outptu}}", 2, "node 'fetch-topic' gives no 'outptu'. The node would fail when it starts. Did you mean"),
+        ("{{fetch-topic.topic}}", 2, "node 'fetch-topic' gives no 'topic'. The node would fail when it starts. Write fetch-t"),
+        ("{{fetch.output.txt}}", 2, "the output of node 'fetch' has no 'txt'. The node would fail when it starts. Did you me"),
+        ("{{fetch.error.kind}}", 2, "error has no 'kind'."),
+        ("{{params.cty}}", 2, "params has no 'cty'. The node would fail when it starts. Did you mean 'city'?"),
+        ("{{params.colour}}", 2, "params has no 'colour'. The node would fail when it starts. Declare it under params: {colour"),
+        ("{{variables.modle}}", 2, "variables has no 'modle'. The node would fail when it starts. Did you mean 'model'?"),
+        ("{{env.LEVL}}", 2, "env has no 'LEVL'. The node would fail when it starts. Did you mean 'LEVEL'?"),
+        ("{{env.API_TOKEN}}", 2, "'API_TOKEN' is a credential, which no template sees."),
+        ("{{$nwo}}", 2, "there is no '$nwo'. The node would fail when it starts. Did you mean '$now'?"),
+        ("{{item}}", 2, "there is no item outside of a loop."),
+        ("{{inner.output}}", 2, "'inner' runs inside the loop 'each', once for each item. The node would fail when it starts. "
+         "Use the list of all its outputs: {{each.output}}."),
+        ("{{use.output}}", 2, "a node cannot use its own output."),
+        ("{{failure.error}}", 2, "nothing has failed while the pipeline runs."),
+        ("{{tell.output}}", 2, "'tell' runs at the end, after this node."),
+        ("{{ 1 + }}", 0, "the template cannot be read"),
+        ("{{ fetch", 0, "'{{' is never closed."),
+    ],
+)  # fmt: skip
+def test_names_that_are_not(text: str, column: int, told: str) -> None:
+    found = problems(TEMPLATES % ("", text, ""))
+    assert len(found) == 1, found
+    place, _, message = found[0].partition(": ")
+    line, found_column = place.split(":")
+    begins = len('  - {id: use, type: test-strict, inputs: {prompt: "') + 1
+    assert (int(line), int(found_column)) == (14, begins + column), found[0]
+    assert told in message, found[0]
+
+
+def test_every_name_of_a_text_is_told() -> None:
+    found = problems(TEMPLATES % ("", "{{nowhere.x}} {{params.x}} {{elsewhere-y}} {{$z}}", ""))
+    assert [one.partition("': ")[0].partition(": '")[2] for one in found] == [
+        "nowhere.x",
+        "params.x",
+        "elsewhere-y",
+        "$z",
+    ]
+
+
+def test_at_the_end_nothing_is_sure_to_have_run() -> None:
+    (found,) = problems(TEMPLATES % ("", "", "{{fetch.output}}"))
+    assert "'fetch' is not sure to have run at the end" in found
+    (found,) = problems(TEMPLATES % ("", "", "{{failure.eror}}"))
+    assert "failure has no 'eror'. The node would fail when it starts. Did you mean 'error'?" in found
+
+
+def test_inside_a_loop_the_loop_is_not_done() -> None:
+    (found,) = problems(TEMPLATES % ("{{each.output}}", "", ""))
+    assert "'each' is the loop around this node, which is not done yet" in found
+
+
+GRAPH = (
+    HEAD
+    + """\
+nodes:
+  - {id: ask, type: test-decides}
+  - {id: a, type: test-open}
+  - {id: b, type: test-open, inputs: {x: "{{%s}}"}}
+  - id: each
+    type: loop
+    config: {items: [1]}
+    nodes: [{id: c, type: test-open}, {id: d, type: test-open}]
+    edges: [%s]
+edges: [%s]
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "told"),
+    [
+        ("", "{from: ask, to: a, when: ture}", "13:34: node 'ask' has no port 'ture'. The edge would never be taken. Did you"),
+        ("", "{from: a, to: b, when: x}", "13:32: node 'a' has no port 'x'. The edge would never be taken. Leave when out"),
+        ("", "{from: a, to: bb}", "13:23: an edge names 'bb', which is no node. The edge leads nowhere. Did you mean 'b'?"),
+        ("", "{from: a, to: c}", "13:23: an edge names 'c', which stands inside the loop 'each'. The edge leads nowhere. Name"),
+        ("{from: a, to: c}", "", "12:20: an edge names 'a', which stands in the pipeline itself."),
+        ("", "{from: a}", "13:9: edges[0] has no 'to'."),
+        ("", "{from: a, too: b, to: b}", "13:19: edges[0] has no key 'too'."),
+        ("", "{from: a, to: b}, {from: a, to: b}", "13:27: the edge from 'a' to 'b' stands twice."),
+        ("", "[a, b]", "13:9: edges[0] of the pipeline is a list."),
+        ("", "{from: a, to: a}", "6:5: nodes need each other in a circle: a -> a."),
+        ("", "{from: b, to: a}, {from: a, to: b}", "6:5: nodes need each other in a circle: a -> b -> a."),
+        ("{from: c, to: d}, {from: d, to: c}", "", "11:13: nodes need each other in a circle: c -> d -> c."),
+    ],
+)  # fmt: skip
+def test_edges(inner: str, outer: str, told: str) -> None:
+    found = problems(GRAPH % ("params", inner, outer))
+    assert len(found) == 1, found
+    assert found[0].startswith(told), found[0]
+
+
+def test_a_circle_of_edges_and_templates() -> None:
+    (found,) = problems(GRAPH % ("a.x", "", "{from: b, to: a}"))
+    assert "nodes need each other in a circle: a -> b -> a" in found
+
+
+def test_ports_may_be_written_without_quotes() -> None:
+    content = read_text(
+        GRAPH % ("params", "", "{from: ask, to: a, when: true}, {from: ask, to: b, when: False}"), "p.yaml"
+    )
+    assert content.problems == []
+    assert [task.after[0].port for task in content.pipelines[0].tasks if task.after] == ["true", "false"]
+
+
+def test_an_edge_of_a_branch_may_be_for_all_ports() -> None:
+    assert problems(GRAPH % ("params", "", "{from: ask, to: a}")) == []
+
+
+def test_two_nodes_with_one_id() -> None:
+    found = problems(GRAPH.replace("id: d", "id: a") % ("params", "", ""))
+    assert [one for one in found if one.startswith("11:44: two nodes are named 'a'.")], found
+    found = problems(HEAD + "nodes: [{id: a-b, type: test-open}, {id: a_b, type: test-open}]")
+    assert found == [
+        "4:37: nodes 'a-b' and 'a_b' both become 'a_b' in Dagster. Their values would overwrite each other. "
+        "Give one of them another id."
+    ]
+
+
+def test_one_asset_of_two_nodes() -> None:
+    text = HEAD + "nodes:\n  - {id: a, type: test-open, asset: x/y}\n  - {id: b, type: test-open, asset: x/y}\n"
+    assert problems(text) == [
+        "6:37: node 'a' and node 'b' are both the asset 'x/y'. One value would hide the other. Give each a key of its own."
+    ]
+
+
+def test_all_mistakes_are_told_in_the_order_of_the_file() -> None:
+    text = HEAD.replace("name: p", "name: p, tag: x") + (
+        "nodes:\n  - {id: a, type: test-opne, timeout: x, retry: {times: x}}\n  - {id: a, typ: test-open}\n"
+        "edges: [{from: a, to: z}]\nfinaly: []\n"
+    )
+    found = problems(text)
+    assert len(found) >= 8
+    places = [tuple(map(int, one.split(":")[:2])) for one in found]
+    assert places == sorted(places)
+
+
+_WORDS = st.sampled_from(
+    ["id", "type", "nodes", "edges", "from", "to", "when", "a", "b", "test-open", "loop", "config"]
+)
+_ANYTHING = st.recursive(
+    st.one_of(_WORDS, st.none(), st.booleans(), st.integers(-2, 9), st.sampled_from(["{{a.output}}", "{{", "5m", ""])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_WORDS | st.just("items"), inner, max_size=4)),
+    max_leaves=20,
+)
+_KEYS = st.sampled_from(
+    "metadata trigger triggers params profiles variables concurrency nodes edges result onFailure finally volumes"
+    " schedule queue fuse".split()
+)
+
+
+@given(st.dictionaries(_KEYS, _ANYTHING, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_file_holds_is_told_and_never_raised(document: dict[str, object]) -> None:
+    import json
+
+    text = json.dumps({"apiVersion": "flume/v1", "kind": "Pipeline", **document})
+    content = read_text(text, "p.json")
+    assert content.problems
+    for problem in content.problems:
+        assert problem.what
+        assert problem.line >= 1

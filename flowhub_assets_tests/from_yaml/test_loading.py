@@ -1,0 +1,208 @@
+"""Files as pipelines that run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.from_yaml.loading import load_file, pipelines_in
+from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Retry, Source
+from flowhub_assets.ir.placement import Placement
+from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.runtime.local import run_pipeline
+from flowhub_assets.to_yaml import document
+
+ARTICLES = Path(__file__).with_name("article-generator.yaml")
+
+HEAD = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: p}\n"
+
+
+def load(tmp_path: Path, text: str, name: str = "p.yaml") -> Path:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_the_article_generator_loads() -> None:
+    (runnable,) = load_file(str(ARTICLES))
+    pipeline = runnable.pipeline
+    assert set(runnable.bodies) == {"fetch-topic", "generate-article", "save-article"}
+    assert pipeline.name == "article-generator"
+    assert pipeline.triggers == (Trigger("webhook"),)
+    assert pipeline.variables == {"model": "llama3.1-70b"}
+    assert pipeline.result == ("save-article",)
+    fetch, generate, save = pipeline.tasks
+    assert fetch.needs == (FLOW_INPUT,)
+    assert generate.needs == (FLOW_INPUT, "fetch-topic")
+    assert generate.after == (Edge("fetch-topic"),)
+    assert generate.run_on == "gpu"
+    assert generate.placement == Placement(gpu="1")
+    assert generate.source == Source(str(ARTICLES), 18)
+    assert generate.node
+    assert generate.node.inputs["prompt"].startswith("주제: {{fetch-topic.output.topic}}\n")
+    assert save.needs == (FLOW_INPUT, "fetch-topic", "generate-article")
+    assert save.after == (Edge("generate-article"),)
+    assert not any(task.merge for task in pipeline.tasks)
+
+
+def test_the_same_as_json() -> None:
+    written = json.dumps(yaml.safe_load(ARTICLES.read_text("utf-8")), indent=2)
+    (from_json,) = pipelines_in(written, "/p/articles.json")
+    (from_yaml,) = pipelines_in(ARTICLES.read_text("utf-8"), "/p/articles.yaml")
+    assert document(from_json) == document(from_yaml)
+    (in_one_line,) = pipelines_in(json.dumps(json.loads(written)), "/p/articles.json")
+    assert document(in_one_line) == document(from_yaml)
+
+
+def test_all_that_a_node_can_say() -> None:
+    text = HEAD + (
+        "nodes:\n"
+        "  - id: a\n"
+        "    type: delay\n"
+        "    runOn: cpu\n"
+        "    description: Waits.\n"
+        "    config: {seconds: 0}\n"
+        "    when: true\n"
+        "    retry: {times: 3, delay: 1m30s, backoff: exponential, on: [TimeoutError]}\n"
+        "    timeout: PT10M\n"
+        "    pool: slow\n"
+        "    priority: 5\n"
+        "    continueOnError: true\n"
+        "    placement: {cpu: 2, memory: 4Gi, limitCpu: 2.5, image: 'python:3.11'}\n"
+        "    asset: reports/daily\n"
+        "    env: {X: 1}\n"
+    )
+    (pipeline,) = pipelines_in(text, "/p/p.yaml")
+    (task,) = pipeline.tasks
+    assert task.run_on == "cpu"
+    assert task.retry == Retry(3, 90, "exponential", ("TimeoutError",))
+    assert (task.timeout, task.pool, task.priority, task.continue_on_error) == (600, "slow", 5, True)
+    assert (task.when, task.description, task.env) == ("true", "Waits.", {"X": 1})
+    assert task.placement == Placement(image="python:3.11", cpu="2", memory="4Gi", limit_cpu="2.5")
+    assert task.asset
+    assert task.asset.key == ("reports", "daily")
+
+
+def test_all_that_a_pipeline_can_say() -> None:
+    text = (
+        "apiVersion: flume/v1\nkind: Pipeline\n"
+        "metadata: {name: 기사, description: d, namespace: ns, owners: ['team:a'], tags: [t], annotations: {a: b}}\n"
+        "triggers:\n"
+        "  - {type: cron, schedule: '0 9 * * *', timezone: Asia/Seoul}\n"
+        "  - {type: interval, every: 5m}\n"
+        "  - {type: webhook, path: articles}\n"
+        "params: {city: {type: string, default: Seoul}, n: {type: integer}, all: {default: [1]}}\n"
+        "profiles: {default: {WORKSPACE: ./tmp}, prod: {BUCKET: b, MONGODB_URL: {env: MONGODB_URL}}}\n"
+        "concurrency: 2\npriority: 5\nqueue: nightly\nfuse: true\n"
+        "nodes: [{id: a, type: log, inputs: {message: '{{params.city}}'}}]\n"
+        "onFailure: {id: tell, type: log, inputs: {message: '{{failure.error}}'}}\n"
+        "finally: [{id: end, type: log, inputs: {message: done}}]\n"
+    )
+    (pipeline,) = pipelines_in(text, "/p/p.yaml")
+    assert pipeline.triggers == (
+        Trigger("cron", Schedule(cron="0 9 * * *", timezone="Asia/Seoul")),
+        Trigger("interval", Schedule(interval=300)),
+        Trigger("webhook", None, {"path": "articles"}),
+    )
+    assert pipeline.params == {"city": "Seoul", "all": [1]}
+    assert pipeline.param_schemas == {"city": {"type": "string"}, "n": {"type": "integer"}}
+    assert pipeline.profiles["prod"]["MONGODB_URL"] == {"env": "MONGODB_URL"}
+    assert (pipeline.concurrency, pipeline.priority, pipeline.queue, pipeline.fuse) == (2, 5, "nightly", True)
+    assert pipeline.failure_task
+    assert pipeline.failure_task.needs == (FLOW_INPUT,)
+    assert [task.name for task in pipeline.finally_tasks] == ["end"]
+    assert (pipeline.namespace, pipeline.owners, pipeline.tags) == ("ns", ("team:a",), ("t",))
+
+
+BRANCHES = (
+    HEAD
+    + """\
+params: {n: {type: integer, default: 1}}
+nodes:
+  - id: join
+    type: template
+    inputs: {template: "{{big.output | default('-', true)}} {{small.output | default('-', true)}} {{each.output}}"}
+  - id: is-big
+    type: condition
+    config: {if: params.n > 3}
+  - {id: big, type: template, inputs: {template: "big {{params.n}}"}}
+  - {id: small, type: template, inputs: {template: small}}
+  - id: each
+    type: loop
+    config: {items: [1, 2, 3], maxConcurrency: 2}
+    nodes:
+      - {id: last, type: template, inputs: {template: "{{first.output}}!{{params.n}}"}}
+      - {id: first, type: template, inputs: {template: "{{index}}:{{item}}"}}
+edges:
+  - {from: is-big, to: big, when: true}
+  - {from: is-big, to: small, when: "false"}
+"""
+)
+
+
+def test_branches_joins_and_loops_run(tmp_path: Path) -> None:
+    (runnable,) = load_file(str(load(tmp_path, BRANCHES)))
+    pipeline = runnable.pipeline
+    assert [task.name for task in pipeline.tasks] == ["is-big", "big", "small", "each", "join"]
+    each = pipeline.task("each")
+    assert each.loop
+    assert [task.name for task in each.loop.tasks] == ["first", "last"]
+    assert each.loop.tasks[1].needs == (FLOW_INPUT, LOOP_ITEM, "first")
+    assert (each.loop.result, each.loop.max_concurrent, each.loop.most) == ("last", 2, 1000)
+    assert pipeline.task("big").after == (Edge("is-big", "true"),)
+    for n, told in ((5, "big 5 -"), (1, "- small")):
+        outcome = run_pipeline(runnable, {"n": n}, profile={"WORKSPACE": str(tmp_path)})
+        assert outcome.value
+        assert outcome.value["result"] == f'{told} ["0:1!{n}", "1:2!{n}", "2:3!{n}"]'
+
+
+def test_several_to_a_file_with_names_of_their_own(tmp_path: Path) -> None:
+    one = HEAD + "nodes: [{id: a, type: delay, config: {seconds: 0}}]\n"
+    two = one.replace("name: p", "name: q")
+    assert [one.pipeline.name for one in load_file(str(load(tmp_path, f"{one}---\n{two}---\n")))] == ["p", "q"]
+    with pytest.raises(DefinitionError, match="pipeline 'p' has the name of another one on line 3"):
+        pipelines_in(f"{one}---\n{one}", "/p/p.yaml")
+    with pytest.raises(DefinitionError, match="same in Dagster as 'p.a'"):
+        pipelines_in(f"{one.replace('p}', 'p.a}')}---\n{one.replace('p}', 'p_a}')}", "/p/p.yaml")
+
+
+def test_a_function_of_a_python_file_is_a_node_too(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    load(tmp_path, "def twice(args):\n    return {'n': args['n'] * 2}\n", "work/functions.py")
+    text = HEAD + (
+        "params: {n: {type: integer, default: 1}}\n"
+        "nodes:\n"
+        "  - {id: double, task: {function: twice, file: work/functions.py}}\n"
+        "  - {id: told, type: template, inputs: {template: 'n is {{double.n}}'}}\n"
+    )
+    (runnable,) = load_file(str(load(tmp_path, text)))
+    task = runnable.pipeline.task("double")
+    assert (task.function, task.merge, task.run_on) == ("twice", True, None)
+    assert task.source.file == str(tmp_path / "work" / "functions.py")
+    outcome = run_pipeline(runnable, {"n": 4}, profile={"WORKSPACE": str(tmp_path)})
+    assert outcome.error is None
+    assert outcome.value == {"result": "n is 8"}
+
+
+def test_one_error_tells_all(tmp_path: Path) -> None:
+    path = load(tmp_path, HEAD + "nodes: [{id: a, type: lgo}]\nonFailur: 1\n")
+    with pytest.raises(DefinitionError) as refused:
+        load_file(str(path))
+    told = str(refused.value)
+    assert told.startswith(f"{path}: the file has 2 mistakes\n")
+    assert f"{path}:4:23: node 'a': there is no kind of node 'lgo'" in told
+    assert f"{path}:5:1: the pipeline has no key 'onFailur'" in told
+    assert "Did you mean 'onFailure'?" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("nowhere.yaml", "there is no such file"), (".", "this is a folder"), ("e.yaml", "no pipeline")]
+)
+def test_files_that_hold_nothing(tmp_path: Path, name: str, told: str) -> None:
+    load(tmp_path, "# nothing\n", "e.yaml")
+    with pytest.raises(DefinitionError, match=told):
+        load_file(str(tmp_path / name))
