@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import traceback
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -41,14 +42,12 @@ def call_function(path: str, args: Mapping[str, Any], context: NodeContext) -> A
 def run_script(script: str, args: Mapping[str, Any], context: NodeContext) -> Any:
     """What the script set as ``result``, or its ``main(args)`` returned, as JSON."""
     linecache.cache[_SCRIPT] = (len(script), None, script.splitlines(keepends=True), _SCRIPT)
-    names: dict[str, Any] = {
-        "__name__": "__script__",
-        "args": args,
-        "env": dict(context.profile),
-        "log": context.logger,
-    }
+    module = types.ModuleType("__script__")
+    names = module.__dict__
+    names.update(args=args, env=dict(context.profile), log=context.logger)
     with _code(context):
-        exec(compile(script, _SCRIPT, "exec"), names)  # noqa: S102 - it is what the node is for; its process is its own
+        sys.modules[module.__name__] = module  # where dataclasses and the like look for the script's classes
+        exec(compile(script, _SCRIPT, "exec", dont_inherit=True), names)  # noqa: S102 - it is what the node is for; its process is its own
         if "result" in names:
             return _as_json(_awaited(names["result"]), context)
         if callable(names.get("main")):

@@ -121,6 +121,8 @@ class TreeReader:
             return {name for item in target.items for name in self._targets(item)}
         if type(target).__name__ != "Name":
             raise TemplateProblem("a template may not use a namespace", self._offset_of_line(target.lineno))
+        if target.name == "loop":
+            raise TemplateProblem("'loop' is what a loop itself is called", self._offset_of_line(target.lineno))
         if target.name in self.code.names:
             target.name = self._canonical(self.code.names[target.name][0])
         return {target.name}

@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.nodes.simple_template import SimpleTemplate, simple_template
@@ -22,7 +23,7 @@ from flowhub_assets.nodes.template_names import Name
 from flowhub_assets.nodes.template_problem import TemplateProblem, ValueAbsent
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Template, nodes
 
 __all__ = ["Name", "TemplateProblem", "render", "template_names"]
 
@@ -47,7 +48,7 @@ def render(value: Any, scope: Mapping[str, Any], known: Collection[str]) -> Any:
     ``scope`` holds what the known names stand for. Raises TemplateProblem, with the offset in the string that it is
     about.
     """
-    return _render(value, scope, known, []) if _holds_code(value) else value
+    return _render(value, scope, known, Budget()) if _holds_code(value) else value
 
 
 def _holds_code(value: Any) -> bool:
@@ -58,14 +59,13 @@ def _holds_code(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_holds_code, value))
 
 
-def _render(value: Any, scope: Mapping[str, Any], known: Collection[str], budget: list[Budget]) -> Any:
+def _render(value: Any, scope: Mapping[str, Any], known: Collection[str], budget: Budget) -> Any:
     if isinstance(value, str):
         if not has_code(value):
             return value
-        compiled = _compiled(value, known)
-        if not budget:
-            budget.append(Budget())  # the clock starts after the templates' first compilation
-        return _rendered(compiled, scope, budget[0])
+        with budget.clock_stopped():
+            compiled = _compiled(value, known)
+        return _rendered(compiled, scope, budget)
     if isinstance(value, Mapping):
         return {key: _render(item, scope, known, budget) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -75,13 +75,25 @@ def _render(value: Any, scope: Mapping[str, Any], known: Collection[str], budget
 
 @dataclass(frozen=True)
 class JinjaTemplate:
-    """A compiled template; ``result`` is the variable that holds its value if it is one expression."""
+    """A template that was read; ``result`` is the variable that holds its value if it is one expression."""
 
-    template: Template
+    tree: nodes.Template
     names: tuple[Name, ...]
     stands_for: Mapping[str, str]
     asked: Mapping[str, bool]
     result: str | None
+
+    @cached_property
+    def template(self) -> Template:
+        """The template compiled, which costs more than to read it: who only checks it need not pay."""
+        from jinja2 import Template
+
+        from flowhub_assets.nodes.template_sandbox import sandbox
+
+        try:
+            return Template.from_code(sandbox(), sandbox().compile(self.tree, "template", "template"), {})
+        except SyntaxError:
+            raise TemplateProblem("the template is nested too deeply") from None
 
     def render(self, scope: Mapping[str, Any], budget: Budget) -> Any:
         """The value of its only expression, or a text."""
@@ -94,8 +106,10 @@ class JinjaTemplate:
         for identifier, name in self.stands_for.items():
             values[identifier] = scope[name] if name in scope else Missing(f"{name!r} has no value here", key=name)
         context = Context(sandbox(), values, None, {})
+        with budget.clock_stopped():
+            template = self.template
         texts = []
-        for text in self.template.root_render_func(context):
+        for text in template.root_render_func(context):
             budget.output(len(text))
             texts.append(text)
         if self.result is None:
@@ -126,7 +140,7 @@ def _compiled(text: str, known: Collection[str]) -> Compiled:
 
 
 def _compile(text: str, known: Collection[str]) -> JinjaTemplate:
-    from jinja2 import Template, TemplateSyntaxError, nodes
+    from jinja2 import TemplateSyntaxError, nodes
 
     from flowhub_assets.nodes.template_sandbox import sandbox
     from flowhub_assets.nodes.template_tree import TreeReader, offset_of_line
@@ -146,14 +160,13 @@ def _compile(text: str, known: Collection[str]) -> JinjaTemplate:
             tree.body = [nodes.Assign(nodes.Name(result, "store"), expression, lineno=1)]
         tree.set_environment(environment)
         reader.read(tree)
-        template = Template.from_code(environment, environment.compile(tree, "template", "template"), {})
     except TemplateSyntaxError as error:
         offset = offset_of_line(text, error.lineno)
         what, remedy = _told(error.message or "", {made: name for made, (name, _) in code.names.items()})
         raise TemplateProblem(what, offset, remedy) from None
-    except (RecursionError, MemoryError, SyntaxError):
+    except (RecursionError, MemoryError):
         raise TemplateProblem("the template is nested too deeply") from None
-    return JinjaTemplate(template, tuple(reader.names), reader.stands_for, code.asked, result)
+    return JinjaTemplate(tree, tuple(reader.names), reader.stands_for, code.asked, result)
 
 
 def _only_expression(tree: Any) -> Any:

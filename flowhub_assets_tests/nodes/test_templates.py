@@ -133,6 +133,8 @@ def test_what_is_missing_can_be_asked_for() -> None:
         ("{{ 'x' if true }}", "needs an else", 0, "else ''"),
         ("{{ upper() }}", "upper was given arguments that it does not take", 0, ""),
         ("{% include 'x' %}", "may not use {% include %}", 0, ""),
+        ("{% for loop in [1] %}{% endfor %}", "'loop' is what a loop itself is called", 0, ""),
+        ("{% for i in [1] %}" * 25 + "{% endfor %}" * 25, "nested too deeply", 0, ""),
     ],
 )
 def test_mistakes_are_told(text: str, what: str, offset: int, remedy: str) -> None:

@@ -58,7 +58,7 @@ class Python(Node):
                 raise ValueError("must say either function or script")
             if self.script is not None:
                 try:
-                    compile(self.script, "<script>", "exec")
+                    compile(self.script, "<script>", "exec", dont_inherit=True)
                 except (SyntaxError, ValueError) as error:
                     line = getattr(error, "lineno", None)
                     told = getattr(error, "msg", None) or str(error)

@@ -29,6 +29,13 @@ def test_a_script_sets_result_or_defines_main() -> None:
     assert of_script("import json\ndef f(): return json.dumps(args)\nresult = f()", a=1) == '{"a": 1}'
 
 
+def test_a_script_is_a_module_like_any_other() -> None:
+    data = "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n"
+    data += "result = [P(1).x, P.__annotations__['x'] is int]"
+    assert of_script(data) == [1, True]
+    assert of_script(f"from __future__ import annotations\n{data}") == [1, False]
+
+
 def test_it_runs_in_a_process_of_its_own() -> None:
     assert of_script("import os\nresult = os.getpid()") != os.getpid()
     with pytest.raises(TaskKilled):
