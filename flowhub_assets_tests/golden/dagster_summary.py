@@ -21,7 +21,7 @@ def dagster_summary(runnable: Runnable) -> dict[str, Any]:
     own = params_key(runnable.pipeline)
     resources = flow.job.resource_defs
     return {
-        "assets": [_asset(asset, spec, folder) for asset in flow.assets for spec in asset.specs],
+        "assets": [_asset(asset, spec, folder) for asset in flow.assets for spec in sorted(asset.specs, key=_key)],
         "checks": [_check(spec) for checks in flow.checks for spec in checks.check_specs],
         "graphs": [_graph(asset.node_def) for asset in flow.assets if isinstance(asset.node_def, dg.GraphDefinition)],
         "job": _job(flow.job),
@@ -32,9 +32,13 @@ def dagster_summary(runnable: Runnable) -> dict[str, Any]:
     }
 
 
+def _key(spec: dg.AssetSpec) -> str:
+    return spec.key.to_user_string()
+
+
 def _asset(asset: dg.AssetsDefinition, spec: dg.AssetSpec, folder: str) -> dict[str, Any]:
     return {
-        "key": spec.key.to_user_string(),
+        "key": _key(spec),
         "deps": [dep.asset_key.to_user_string() for dep in spec.deps],
         "group": spec.group_name,
         "kinds": sorted(spec.kinds),
@@ -68,7 +72,7 @@ def _graph(graph: dg.GraphDefinition) -> dict[str, Any]:
 
 def _called(graph: dg.GraphDefinition, node: Any) -> dict[str, Any]:
     retry = node.retry_policy
-    structure = graph.dependency_structure
+    structure: Any = graph.dependency_structure
     inputs = [node.get_input(name) for name in node.definition.input_dict]
     upstream = [
         f"{output.node_name}.{output.output_name}"
@@ -157,13 +161,12 @@ def _fields(resource: dg.ResourceDefinition) -> Mapping[str, Any] | str:
     """Each param with the type that the launchpad offers, and its default."""
     schema = resource.config_schema.config_type
     fields = getattr(schema, "fields", None) or {}
-    return {
-        name: {
-            "type": field.config_type.given_name or field.config_type.kind.name,
-            "default": field.default_value if field.default_provided else "none",
-        }
-        for name, field in fields.items()
-    } or "anything"
+    return {name: _field(field) for name, field in fields.items()} or "anything"
+
+
+def _field(field: Any) -> dict[str, Any]:
+    kind = field.config_type.given_name or field.config_type.kind.name
+    return {"type": kind, **({"default": field.default_value} if field.default_provided else {})}
 
 
 def _schedule(schedule: dg.ScheduleDefinition) -> dict[str, Any]:
