@@ -110,13 +110,18 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> str:
     kinds = _types(schema)
     if kinds and not any(_is_of(value, kind) for kind in kinds):
         return f"is {_shown(value)}, not of type {' or '.join(kinds)}"
-    choices = [schema["const"]] if "const" in schema else schema.get("enum")
-    if isinstance(choices, (list, tuple)) and not any(_same(value, choice) for choice in choices):
-        hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
-        return f"is {_shown(value)}, not one of {listed(_shown(choice) for choice in choices)}" + (
-            f": {hint}" if hint else ""
-        )
-    return _bound_fault(value, schema) or _inner_fault(value, schema)
+    fault = _choice_fault(value, schema.get("enum"))
+    if not fault and "const" in schema:
+        fault = _choice_fault(value, [schema["const"]])
+    return fault or _bound_fault(value, schema) or _inner_fault(value, schema)
+
+
+def _choice_fault(value: object, choices: object) -> str:
+    if not isinstance(choices, (list, tuple)) or any(_same(value, choice) for choice in choices):
+        return ""
+    hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
+    told = f"is {_shown(value)}, not one of {listed(_shown(choice) for choice in choices)}"
+    return f"{told}: {hint}" if hint else told
 
 
 def _bound_fault(value: object, schema: Mapping[str, Any]) -> str:
