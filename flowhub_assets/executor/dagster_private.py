@@ -62,6 +62,8 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.sql import create_engine
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
@@ -72,6 +74,11 @@ def executor_config(**fields: Any) -> dict[str, Any]:
     retries, tag_limits, dependencies = (make() for make in untyped)
     shared = {"retries": retries, "tag_concurrency_limits": tag_limits, "step_dependency_config": dependencies}
     return {**fields, **shared}
+
+
+def sqlite_engine(url: str) -> Any:
+    """A SQLAlchemy engine as Dagster's SQLite storages make them, but with a pool."""
+    return create_engine(url, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
 
 
 def failure_data(error: SerializableErrorInfo, source: ErrorSource) -> StepFailureData:
@@ -112,6 +119,7 @@ __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",
     "CapturedLogContext",
     "CheckStepHealthResult",
@@ -162,4 +170,5 @@ __all__ = [
     "new_file_key",
     "resource_initialization_manager",
     "serializable_error_info_from_exc_info",
+    "sqlite_engine",
 ]

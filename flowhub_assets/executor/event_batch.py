@@ -48,8 +48,10 @@ class EventBatch:
         self._error: BaseException | None = None
         self._closed = False
         self._store_event = storage.store_event
-        self._connect: Callable[..., Any] = getattr(storage, "_connect")  # noqa: B009 - not every storage has it
-        vars(storage).update(store_event=self.store, _connect=self._connect_up_to_date)
+        patches = writer.patches()
+        self._connect = patches["_connect"]
+        self._patches = {**patches, "store_event": self.store, "_connect": self._connect_up_to_date}
+        vars(storage).update(self._patches)
         threading.Thread(target=self._write_when_due, name="flowhub-events", daemon=True).start()
 
     def add_run(self, run_id: str) -> None:
@@ -132,7 +134,7 @@ class EventBatch:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        for name in ("store_event", "_connect"):
+        for name in self._patches:
             vars(self._storage).pop(name, None)
         self._writer.close()
 

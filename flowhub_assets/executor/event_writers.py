@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from flowhub_assets.executor.dagster_private import (
     ASSET_EVENTS,
+    SQLITE_BUSY_TIMEOUT_SECONDS,
     ConsolidatedSqliteEventLogStorage,
     EventLogEntry,
     EventLogStorage,
     SqlEventLogStorage,
     SqliteEventLogStorage,
 )
+from flowhub_assets.executor.kept_engines import KeptEngines, once_true
 
 _COLUMNS = ("run_id", "event", "dagster_event_type", "timestamp", "step_key", "asset_key", "partition")
-#: How long to wait for another process that writes, in seconds, as Dagster's own connections do.
-_BUSY = 30
 #: Seconds after which an idle connection to PostgreSQL is not trusted any more: what lies between may have cut it.
 _RECYCLE = 60
 
@@ -28,6 +29,9 @@ class EventWriter(Protocol):
 
     def write(self, events: Sequence[EventLogEntry]) -> None:
         """Returns when all of them are durable, in this order."""
+
+    def patches(self) -> dict[str, Callable[..., Any]]:
+        """Methods for the storage to have meanwhile; ``_connect`` is one of them."""
 
     def close(self) -> None:
         """Gives back what was kept open."""
@@ -52,6 +56,19 @@ class _ShardedSqlite:
     def __init__(self, storage: Any) -> None:
         self._storage = storage
         self._files: dict[str, _SqliteFile] = {}
+        self._engines = KeptEngines()
+        self._connect_first = storage._connect
+
+    def patches(self) -> dict[str, Callable[..., Any]]:
+        return {"_connect": self._connect, **_known_once(self._storage)}
+
+    @contextlib.contextmanager
+    def _connect(self, shard: str) -> Iterator[Any]:
+        if shard not in self._storage._initialized_dbs:
+            with self._connect_first(shard):
+                pass  # makes the tables
+        with self._storage._db_lock, self._engines.transaction(self._storage.conn_string_for_shard(shard)) as opened:
+            yield opened
 
     def write(self, events: Sequence[EventLogEntry]) -> None:
         # The index first: if the process dies in between, the asset is known, and the step is tried again.
@@ -70,6 +87,7 @@ class _ShardedSqlite:
         for file in self._files.values():
             file.close()
         self._files.clear()
+        self._engines.close()
 
     def _file_of(self, run_id: str) -> _SqliteFile:
         if run_id not in self._files:
@@ -85,6 +103,13 @@ class _ConsolidatedSqlite:
     def __init__(self, storage: Any) -> None:
         self._storage = storage
         self._file = _SqliteFile(storage.get_db_path())
+        self._engines = KeptEngines()
+
+    def patches(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "_connect": lambda: self._engines.transaction(self._storage._conn_string),
+            **_known_once(self._storage),
+        }
 
     def write(self, events: Sequence[EventLogEntry]) -> None:
         if not _of_assets(events):
@@ -99,6 +124,7 @@ class _ConsolidatedSqlite:
 
     def close(self) -> None:
         self._file.close()
+        self._engines.close()
 
 
 class _Postgres:
@@ -119,6 +145,9 @@ class _Postgres:
         self._engine = storage._engine
         # Dagster opens a connection for each query, as its web server does not.
         storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE, max_overflow=20)
+
+    def patches(self) -> dict[str, Callable[..., Any]]:
+        return {"_connect": self._storage._connect, "has_table": once_true(self._storage.has_table)}
 
     def write(self, events: Sequence[EventLogEntry]) -> None:
         columns = [list(column) for column in zip(*(_row(self._storage, event) for event in events), strict=True)]
@@ -145,7 +174,9 @@ class _SqliteFile:
 
     def __init__(self, path: str) -> None:
         # isolation_level=None: transactions begin and end where it is written here.
-        self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
 
     def insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
         connection = self._connection
@@ -170,6 +201,11 @@ def _row(storage: SqlEventLogStorage, event: EventLogEntry) -> tuple[Any, ...]:
 def _as_text(moment: Any) -> str:
     """A datetime as SQLAlchemy writes it into SQLite."""
     return str(moment.strftime("%Y-%m-%d %H:%M:%S.%f"))
+
+
+def _known_once(storage: Any) -> dict[str, Callable[..., Any]]:
+    names = ("has_table", "has_secondary_index", "_has_asset_key_col_on_connection")
+    return {name: once_true(getattr(storage, name)) for name in names}
 
 
 def _of_assets(events: Iterable[EventLogEntry]) -> list[EventLogEntry]:

@@ -54,20 +54,25 @@ class _StepExecutionContext(StepExecutionContext):
             loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
 
 
+@dataclass(eq=False)
+class _Attempt:
+    """One try of one step, in its thread."""
+
+    step: ExecutionStep
+    gate: Gate = field(default_factory=Gate)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    #: Whether the event that ends the try has been told.
+    settled: bool = False
+
+
 @dataclass(frozen=True)
 class News:
-    """What a light step has to tell: events, and, with ``ended``, that its thread is through with it."""
+    """What a light step has to tell: events, or ``unsettled``: it has ended without the event that says how."""
 
     step_key: str
     events: Sequence[DagsterEvent] = ()
-    ended: bool = False
+    unsettled: bool = False
     error: BaseException | None = None
-
-
-@dataclass(frozen=True)
-class _Running:
-    gate: Gate = field(default_factory=Gate)
-    cancellation: Cancellation = field(default_factory=Cancellation)
 
 
 class LightSteps:
@@ -77,54 +82,44 @@ class LightSteps:
         """``tell_at_once``: an event is news as soon as it is there, not only with the end of its step."""
         self._plan_context = plan_context
         self._tell_at_once = tell_at_once
-        self._news: SimpleQueue[News] = SimpleQueue()
-        self._running: dict[str, _Running] = {}
+        self._news: SimpleQueue[tuple[_Attempt, News | None]] = SimpleQueue()
+        # The try before may still be in its hooks when a step is tried again: a key would not tell them apart.
+        self._running: set[_Attempt] = set()
         self._threads = DaemonThreads("flowhub-step")
 
     @property
     def running(self) -> Sequence[str]:
         """The keys of the steps that have not ended."""
-        return tuple(self._running)
+        return tuple(attempt.step.key for attempt in self._running)
 
     def start(self, step: ExecutionStep, known_state: KnownExecutionState) -> None:
         """Runs the step in a thread."""
-        running = self._running[step.key] = _Running()
-        context = _StepExecutionContext(
-            plan_data=self._plan_context.plan_data,
-            execution_data=self._plan_context._execution_data,
-            log_manager=step_log_manager(self._plan_context.log, running.gate, **step.logging_tags),
-            step=step,
-            output_capture=self._plan_context.output_capture,
-            known_state=known_state,
-            event_loop=None,
-        )
-        call = partial(self._run, context, running)
-        self._threads.run(partial(copy_context().run, call))
+        attempt = _Attempt(step)
+        self._running.add(attempt)
+        self._threads.run(partial(copy_context().run, self._run, attempt, known_state))
 
     def news(self, seconds: float) -> Iterator[News]:
         """Waits so long for news; what is there then."""
-        try:
-            item = self._news.get(timeout=seconds) if seconds > 0 else self._news.get_nowait()
+        with contextlib.suppress(Empty):
+            attempt, item = self._news.get(timeout=seconds) if seconds > 0 else self._news.get_nowait()
             while True:
-                running = self._running.get(item.step_key)
-                if item.ended:
-                    self._running.pop(item.step_key, None)
-                if running is not None:
+                if attempt in self._running and item is not None:
                     yield item
-                item = self._news.get_nowait()
-        except Empty:
-            return
+                if item is None:
+                    self._running.discard(attempt)
+                attempt, item = self._news.get_nowait()
 
     def cancel(self) -> None:
         """Asks every step to stop: its children are killed, its coroutines cancelled."""
-        for running in tuple(self._running.values()):
-            running.cancellation.set()
+        for attempt in self._running:
+            attempt.cancellation.set()
 
     def give_up(self) -> Sequence[str]:
         """Silences the steps that still run, and forgets them; their threads end with the process. Returns the keys."""
-        left = tuple(self._running)
-        for running in self._running.values():
-            running.gate.closed = True
+        left = self.running
+        for attempt in self._running:
+            attempt.gate.closed = True
+        self.cancel()
         self._running.clear()
         return left
 
@@ -132,44 +127,60 @@ class LightSteps:
         """No more steps will start."""
         self._threads.close()
 
-    def _run(self, context: _StepExecutionContext, running: _Running) -> None:
-        key = context.step.key
+    def _run(self, attempt: _Attempt, known_state: KnownExecutionState) -> None:
         error: BaseException | None = None
         try:
-            self._run_in_its_context(context, running)
+            self._run_with_its_logs(attempt, self._context_of(attempt, known_state))
         except BaseException as raised:  # noqa: BLE001 - the thread that runs the plan decides what it means
             error = raised
-        self._news.put(News(key, ended=True, error=error))
+        if error is not None or not attempt.settled:
+            news = News(attempt.step.key, unsettled=not attempt.settled, error=error)
+            self._news.put((attempt, news))
+        self._news.put((attempt, None))
 
-    def _run_in_its_context(self, context: _StepExecutionContext, running: _Running) -> None:
+    def _context_of(self, attempt: _Attempt, known_state: KnownExecutionState) -> _StepExecutionContext:
+        plan_context, step = self._plan_context, attempt.step
+        return _StepExecutionContext(
+            plan_data=plan_context.plan_data,
+            execution_data=plan_context._execution_data,
+            log_manager=step_log_manager(plan_context.log, attempt.gate, **step.logging_tags),
+            step=step,
+            output_capture=plan_context.output_capture,
+            known_state=known_state,
+            event_loop=None,
+        )
+
+    def _run_with_its_logs(self, attempt: _Attempt, context: _StepExecutionContext) -> None:
         # Until user code runs, what loggers say in this thread is nobody's.
         context.log.end_python_log_capture()
-        attempt = context.previous_attempt_count + 1
+        number = context.previous_attempt_count + 1
         output = StepOutput(
             context.instance.compute_log_manager,
             context.run_id,
             lambda log_key: _announce(context, log_key),
         )
-        events: list[DagsterEvent] = []
         with (
-            step_context(StepContext(attempt, context.log, running.cancellation)),
-            running.cancellation.on_set(context.cancel_coroutines),
+            step_context(StepContext(number, context.log, attempt.cancellation)),
+            attempt.cancellation.on_set(context.cancel_coroutines),
             contextlib.closing(context),
             writing_to(output),
         ):
+            events: list[DagsterEvent] = []
             try:
                 for event in dagster_event_sequence_for_step(context):
-                    if running.gate.closed:
-                        return
                     events.append(event)
                     if self._tell_at_once:
-                        self._news.put(News(context.step.key, (event,)))
+                        self._tell(attempt, [event])
             finally:
-                if not self._tell_at_once and events:
-                    self._news.put(News(context.step.key, tuple(events)))
-            hooks = tuple(hook_events(context, events))
-            if hooks:
-                self._news.put(News(context.step.key, hooks))
+                if not self._tell_at_once:
+                    self._tell(attempt, events)
+            self._tell(attempt, list(hook_events(context, events)))
+
+    def _tell(self, attempt: _Attempt, events: Sequence[DagsterEvent]) -> None:
+        if any(event.is_step_success or event.is_step_failure or event.is_step_up_for_retry for event in events):
+            attempt.settled = True
+        if events:
+            self._news.put((attempt, News(attempt.step.key, events)))
 
 
 def _announce(context: StepExecutionContext, log_key: Sequence[str]) -> None:

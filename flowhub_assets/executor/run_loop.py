@@ -104,13 +104,14 @@ class RunLoop:
             yield event
             if event.is_step_up_for_retry:
                 self._flush()
-        if not item.ended:
-            return
         if item.error is not None and self._plan_context.raise_on_error:
             raise item.error
-        if self._state.is_in_flight(item.step_key):
+        if item.unsettled:
             error = item.error or RuntimeError(f"step {item.step_key} ended without a success or a failure")
             yield self._failed(item.step_key, error_info(error), ErrorSource.UNEXPECTED_ERROR)
+        elif item.error is not None:
+            data = EngineEventData(error=error_info(item.error))
+            yield self._tell(f"Step {item.step_key} has ended, but not what comes after it", data)
 
     def _take_heavy(self, event: DagsterEvent) -> Iterator[DagsterEvent]:
         yield event

@@ -268,6 +268,7 @@ def tag_limited() -> None:
 @dg.op(tags=LIGHTLY)
 def forks() -> None:
     """Its child starts a process of its own and lasts."""
+
     def work() -> None:
         sleeper = subprocess.Popen(["sleep", "300"])
         _mark("sleeper", str(sleeper.pid))

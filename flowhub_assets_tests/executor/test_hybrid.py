@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,7 +14,7 @@ from flowhub_assets.errors import RunError
 from flowhub_assets_tests.executor import executor_jobs, told
 
 
-def run(job: object, instance: dg.DagsterInstance) -> dg.JobExecutionResult:
+def run(job: Callable[..., Any], instance: dg.DagsterInstance) -> dg.JobExecutionResult:
     return dg.execute_job(dg.reconstructable(job), instance=instance)
 
 
