@@ -6,9 +6,8 @@ from pathlib import Path
 
 from flowhub_assets.from_yaml.check import files_in, problems_in
 
-GOOD = (
-    "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: %s}\nnodes: [{id: a, type: delay, config: {seconds: 0}}]\n"
-)
+HEAD = "apiVersion: flume/v1\nkind: Pipeline\n"
+GOOD = HEAD + "metadata: {name: %s}\nnodes: [{id: a, type: delay, config: {seconds: 0}}]\n"
 FLOW = """\
 from flowhub import flow, task
 
@@ -41,7 +40,8 @@ def test_names_of_all_files_differ(tmp_path: Path) -> None:
     assert told == [
         "b.py:9:1: pipeline 'from_python' has the name of another one in a.yaml:3. One would hide the other. "
         "Rename one of them.",
-        "d.yaml:3:18: pipeline 'x' has the name of another one in c.yaml:3. One would hide the other. Rename one of them.",
+        "d.yaml:3:18: pipeline 'x' has the name of another one in c.yaml:3. One would hide the other. "
+        "Rename one of them.",
     ]
 
 

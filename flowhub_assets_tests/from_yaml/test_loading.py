@@ -166,7 +166,7 @@ def test_several_to_a_file_with_names_of_their_own(tmp_path: Path) -> None:
     assert [one.pipeline.name for one in load_file(str(load(tmp_path, f"{one}---\n{two}---\n")))] == ["p", "q"]
     with pytest.raises(DefinitionError, match="pipeline 'p' has the name of another one on line 3"):
         pipelines_in(f"{one}---\n{one}", "/p/p.yaml")
-    with pytest.raises(DefinitionError, match="same in Dagster as 'p.a'"):
+    with pytest.raises(DefinitionError, match=r"same in Dagster as 'p\.a'"):
         pipelines_in(f"{one.replace('p}', 'p.a}')}---\n{one.replace('p}', 'p_a}')}", "/p/p.yaml")
 
 
