@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBuilder
@@ -139,6 +140,7 @@ __all__ = [
     "EventLogStorage",
     "ExecutionPlan",
     "ExecutionStep",
+    "IAttachDifferentObjectToOpContext",
     "IExecutionStep",
     "InstanceConcurrencyContext",
     "KnownExecutionState",

@@ -24,6 +24,7 @@ from flowhub_assets.executor.dagster_private import (
     dagster_event_sequence_for_step,
     hook_events,
 )
+from flowhub_assets.executor.light_context import SharedResources
 from flowhub_assets.executor.step_log import Gate, step_log_manager
 from flowhub_assets.executor.step_output import StepOutput, writing_to
 from flowhub_assets.runtime.step_context import Cancellation, StepContext, step_context
@@ -81,6 +82,9 @@ class LightSteps:
     def __init__(self, plan_context: PlanExecutionContext, *, tell_at_once: bool) -> None:
         """``tell_at_once``: an event is news as soon as it is there, not only with the end of its step."""
         self._plan_context = plan_context
+        execution = plan_context._execution_data
+        shared = SharedResources.over(execution.scoped_resources_builder)
+        self._execution_data = execution._replace(scoped_resources_builder=shared)
         self._tell_at_once = tell_at_once
         self._news: SimpleQueue[tuple[_Attempt, News | None]] = SimpleQueue()
         # The try before may still be in its hooks when a step is tried again: a key would not tell them apart.
@@ -142,7 +146,7 @@ class LightSteps:
         plan_context, step = self._plan_context, attempt.step
         return _StepExecutionContext(
             plan_data=plan_context.plan_data,
-            execution_data=plan_context._execution_data,
+            execution_data=self._execution_data,
             log_manager=step_log_manager(plan_context.log, attempt.gate, **step.logging_tags),
             step=step,
             output_capture=plan_context.output_capture,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -104,18 +103,23 @@ def _memory(folder: Path, quick: bool) -> Row:
 
 def _peak_kib(home: Path, nodes: int) -> float:
     code = (
-        "import json, logging, resource, dagster as dg; logging.disable(logging.WARNING)\n"
+        "import logging, threading, time, dagster as dg; logging.disable(logging.WARNING)\n"
         "from flowhub_assets_tests.benchmarks.light_jobs import named\n"
+        "seen = [0]\n"
+        "def look():\n"
+        "    while True:\n"
+        "        seen.append(int(open('/proc/self/statm').read().split()[1]) * 4); time.sleep(0.02)\n"
+        "threading.Thread(target=look, daemon=True).start()\n"
         "with dg.DagsterInstance.get() as instance:\n"
         f"    assert dg.execute_job(named('hybrid', 'chain', {nodes}), instance=instance).success\n"
-        "print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))\n"
+        "print(max(seen))\n"
     )
     environment = {**os.environ, "DAGSTER_HOME": str(home)}
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, timeout=600, check=True
     )
-    return float(json.loads(done.stdout))
+    return float(done.stdout.split()[-1])
 
 
 def _run(executor: str, shape: str, nodes: int, instance: dg.DagsterInstance) -> Callable[[], object]:
