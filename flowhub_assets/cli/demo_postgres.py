@@ -23,6 +23,8 @@ from pathlib import Path
 
 from flowhub_assets.errors import FlowhubError
 
+#: Of the folder of a server, before the id of the process that it belongs to.
+_PREFIX = "demo-postgres-"
 _USER = "demo"
 _DATABASE = "postgres"
 _UNPRIVILEGED = "nobody"
@@ -45,7 +47,9 @@ def demo_postgres(home: Path) -> Iterator[str]:
     """
     root = os.geteuid() == 0
     # The folder of root's own checkout is often closed to everybody else.
-    folder = Path(tempfile.mkdtemp(prefix="demo-postgres-", dir=None if root else home))
+    place = Path(tempfile.gettempdir()) if root else home
+    _remove_left_over(place)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
     try:
         if root:
             shutil.chown(folder, _UNPRIVILEGED)
@@ -53,6 +57,18 @@ def demo_postgres(home: Path) -> Iterator[str]:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left_over(place: Path) -> None:
+    """Removes the folders of those that were killed and could not do it themselves."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError, OverflowError):
+            continue
 
 
 def _installation(folder: Path, root: bool) -> Path:

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 import flowhub_assets.pipelines
-from flowhub_assets.from_python.loading import load_file
+from flowhub_assets.definitions import load
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.outcome import Outcome
 
 PIPELINES = Path(flowhub_assets.pipelines.__path__[0])
+FILES = ("workflow.py", "pipeline.yaml")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
     monkeypatch.chdir(tmp_path)
 
     def run(name: str, **given: Any) -> Outcome:
-        (runnable,) = load_file(str(PIPELINES / name / "workflow.py"))
+        (path,) = (PIPELINES / name / file for file in FILES if (PIPELINES / name / file).is_file())
+        (runnable,) = load(path).runnables
         return run_pipeline(runnable, given)
 
     return run

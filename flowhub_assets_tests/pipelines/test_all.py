@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,17 @@ import pytest
 
 import flowhub_assets
 import flowhub_assets.pipelines
+from flowhub_assets import definitions
 from flowhub_assets.from_python.finding import find_files
 from flowhub_assets.from_python.loading import load_file
+from flowhub_assets.from_yaml.check import problems_in
+from flowhub_assets.ir.task_tree import all_tasks
 
 ROOT = Path(flowhub_assets.pipelines.__path__[0])
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/workflow.py"))
 EVERY = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+OF_NODES = sorted(path.parent for path in ROOT.glob("*/pipeline.yaml"))
+EVERY_OF_NODES = pytest.mark.parametrize("folder", OF_NODES, ids=lambda folder: folder.name)
 
 
 def test_there_are_pipelines_and_each_is_found() -> None:
@@ -71,3 +77,41 @@ def test_its_readme_says_how_to_run_it_and_what_to_see(folder: Path) -> None:
     assert "python workflow.py --env default" in text
     assert "## What to see in the UI" in text
     assert all(f"`{task.name}`" in text for task in runnable.pipeline.tasks)
+
+
+def test_those_of_nodes_are_there_and_each_is_found() -> None:
+    names = {folder.name for folder in OF_NODES}
+    assert {"article_generator", "webhook_reply", "speech_rhythm", "wine_warehouse"} <= names
+    found = {Path(file).parent for file in definitions.find_files(str(ROOT))}
+    assert found == {*FOLDERS, *OF_NODES}
+
+
+@EVERY_OF_NODES
+def test_a_pipeline_of_nodes_says_what_it_is_and_has_no_problems(folder: Path) -> None:
+    (runnable,) = definitions.load(folder / "pipeline.yaml").runnables
+    pipeline = runnable.pipeline
+    assert problems_in(str(folder / "pipeline.yaml")) == []
+    assert pipeline.name.replace("-", "_") == folder.name
+    assert pipeline.description
+    assert pipeline.owners
+    assert {"default"} <= set(pipeline.profiles)
+    assert all(task.description for task in all_tasks(pipeline))
+
+
+@EVERY_OF_NODES
+def test_the_readme_of_a_pipeline_of_nodes_says_how_to_run_it_and_what_to_see(folder: Path) -> None:
+    text = (folder / "README.md").read_text("utf-8")
+    (runnable,) = definitions.load(folder / "pipeline.yaml").runnables
+    assert 15 <= len(text.splitlines()) <= 40
+    assert text.startswith(f"# {runnable.pipeline.name}\n")
+    assert "flowhub run pipeline.yaml" in text
+    assert "## What to see in the UI" in text
+    assert all(f"`{task.name}`" in text for task in all_tasks(runnable.pipeline))
+
+
+def test_their_files_ship() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT.parent.parent / "setup.cfg", encoding="utf-8")
+    patterns = settings["options.package_data"]["flowhub_assets.pipelines"].split(", ")
+    files = [path for folder in (*FOLDERS, *OF_NODES) for path in folder.iterdir() if path.is_file()]
+    assert [str(path) for path in files if not any(path.relative_to(ROOT).match(one) for one in patterns)] == []
