@@ -26,17 +26,19 @@ def check_values(entry: Entry) -> None:
         return
     for_config, for_input = split_values(kind, entry.config, entry.inputs)
     if kind.Config is None:
-        _check(entry, kind.Input, for_input, "inputs", frozenset())
+        _check(entry, kind.Input, for_input, "inputs", None)
         return
-    _check(entry, kind.Config, for_config, "config", _names(kind.Input))
-    _check(entry, kind.Input, for_input, "inputs", _names(kind.Config))
+    _check(entry, kind.Config, for_config, "config", kind.Input)
+    _check(entry, kind.Input, for_input, "inputs", kind.Config)
 
 
 def _names(model: type[NodeModel]) -> frozenset[str]:
     return frozenset(name for field, info in model.model_fields.items() for name in (field, info.alias or field))
 
 
-def _check(entry: Entry, model: type[NodeModel], values: dict[str, Any], place: str, other: frozenset[str]) -> None:
+def _check(
+    entry: Entry, model: type[NodeModel], values: dict[str, Any], place: str, other: type[NodeModel] | None
+) -> None:
     """``other``: what the kind takes in the other of the two places, where it may have been meant to stand."""
     beside = entry.inputs if place == "config" else entry.config
     for problem in problems_in(model, values):
@@ -46,13 +48,13 @@ def _check(entry: Entry, model: type[NodeModel], values: dict[str, Any], place: 
             _tell(entry, problem, place, other)
 
 
-def _tell(entry: Entry, problem: ValueProblem, place: str, other: frozenset[str]) -> None:
+def _tell(entry: Entry, problem: ValueProblem, place: str, other: type[NodeModel] | None) -> None:
     path = problem.path
     if path and path[0] in entry.config and path[0] not in entry.inputs:
         place = "config"  # a kind without Config reads its inputs from both
     written = (place, *path)
     remedy = problem.remedy.removeprefix(f"{path_text(path)}: ")
-    if problem.what == UNKNOWN and len(path) == 1 and path[0] in other:
+    if problem.what == UNKNOWN and len(path) == 1 and other is not None and path[0] in _names(other):
         remedy = f"move it under {_OTHER[place]}"
     value = _at(entry.config if place == "config" else entry.inputs, path)
     if not remedy and isinstance(value, str) and _NAMES_A_VALUE.fullmatch(value):

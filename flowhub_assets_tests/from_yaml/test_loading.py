@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from flowhub_assets.errors import DefinitionError
+from flowhub_assets.from_python.loading import load_file as load_python
 from flowhub_assets.from_yaml.loading import load_file, pipelines_in
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Retry, Source
 from flowhub_assets.ir.placement import Placement
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.runtime.local import run_pipeline
-from flowhub_assets.to_yaml import document
+from flowhub_assets.to_yaml import document, to_yaml
+from flowhub_assets_tests.from_yaml.random_pipelines import normal
 
 ARTICLES = Path(__file__).with_name("article-generator.yaml")
 
@@ -206,3 +208,53 @@ def test_files_that_hold_nothing(tmp_path: Path, name: str, told: str) -> None:
     load(tmp_path, "# nothing\n", "e.yaml")
     with pytest.raises(DefinitionError, match=told):
         load_file(str(tmp_path / name))
+
+
+FLOW = """\
+from flowhub import flow, task
+
+
+@task
+def split(args):
+    return {"parts": [1, 2, 3], "n": args["n"]}
+
+
+@task(memory="1Gi", retries=2)
+def double(args):
+    return {"doubled": args["item"] * 2 + args["n"]}
+
+
+@task
+def is_big(args):
+    return args["n"] > 3
+
+
+@task
+def praise(args):
+    return {"told": "big"}
+
+
+@task
+def join(args):
+    return {"all": [one["doubled"] for one in args["parts"]], "told": args.get("told", "small")}
+
+
+@flow(params={"n": 1})
+def mapping(args):
+    parts = split(args)
+    choice = is_big.branch(parts)
+    return join(double.map(parts, over="parts"), praise(choice.true))
+"""
+
+
+def test_a_flow_written_as_yaml_runs_as_the_flow_does(tmp_path: Path) -> None:
+    path = load(tmp_path, FLOW, "flow.py")
+    (flow,) = load_python(str(path))
+    (again,) = load_file(str(load(tmp_path, to_yaml(flow.pipeline), "flow.yaml")))
+    assert normal(again.pipeline) == normal(flow.pipeline)
+    for n in (1, 5):
+        outcomes = [run_pipeline(one, {"n": n}, profile={"WORKSPACE": str(tmp_path)}) for one in (flow, again)]
+        assert [outcome.error for outcome in outcomes] == [None, None]
+        assert outcomes[0].value == outcomes[1].value
+        assert outcomes[0].value
+        assert outcomes[0].value["all"] == [2 + n, 4 + n, 6 + n]
