@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from flowhub_assets.executor.dagster_private import ActiveExecution, ExecutionPlan, ExecutionStep
+from flowhub_assets.executor.dagster_private import ActiveExecution, DagsterEvent, ExecutionPlan, ExecutionStep
 from flowhub_assets.executor.placement import LIGHT, concurrency_limit, op_of_step
 
 
@@ -28,6 +28,7 @@ class PlanState(ActiveExecution):
     ) -> None:
         self._placement = placement
         self._places = places
+        self._unlimited = False
         super().__init__(plan, **options)
 
     @override
@@ -35,6 +36,8 @@ class PlanState(ActiveExecution):
         self._update()
         if not self._executable:
             return ()
+        if self._unlimited:
+            return super().get_steps_to_execute(limit)
         # A pool's slot must not be claimed for a step that cannot start here: those are taken out meanwhile.
         allowed = self._with_a_place()
         withheld = [key for key in self._executable if key not in allowed]
@@ -43,6 +46,29 @@ class PlanState(ActiveExecution):
             return super().get_steps_to_execute(limit)
         finally:
             self._executable += withheld
+
+    def resume(self, events: Sequence[DagsterEvent]) -> Sequence[ExecutionStep]:
+        """Takes over what ``events``, the log of a run worker that died, say of the steps.
+
+        Returns the heavy steps that may still be under way. Light ones died with their worker: they start again, as
+        places allow.
+        """
+        pools, limits = self._instance_concurrency_context, self._tag_concurrency_limits
+        # The steps have run: no limit that held them up then may keep their events from being taken now.
+        self._instance_concurrency_context, self._tag_concurrency_limits, self._unlimited = None, [], True
+        try:
+            # Steps that were skipped are skipped again, by what their upstream steps have given.
+            told = [event for event in events if event.step_key and not event.is_step_skipped]
+            waiting = self.rebuild_from_events(told)
+        finally:
+            self._instance_concurrency_context, self._tag_concurrency_limits, self._unlimited = pools, limits, False
+        begun = {event.step_key for event in told}
+        under_way = [step for step in waiting if step.key in begun and not self.is_light(step)]
+        for step in waiting:
+            if step not in under_way:
+                self._in_flight.remove(step.key)
+                self._executable.append(step.key)
+        return under_way
 
     def is_light(self, step: ExecutionStep) -> bool:
         """Whether the step runs in this process."""

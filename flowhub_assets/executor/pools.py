@@ -25,6 +25,10 @@ class Pools(InstanceConcurrencyContext):
         self._pool_of[step_key] = concurrency_key
         return super().claim(concurrency_key, step_key, step_priority)
 
+    def adopt(self, step_key: str) -> None:
+        """The run worker before this one claimed the step's place, if it needs one."""
+        self._claims.add(step_key)
+
     @override
     def free_step(self, step_key: str) -> None:
         held = step_key in self._claims

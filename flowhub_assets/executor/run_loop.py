@@ -138,11 +138,9 @@ class RunLoop:
         yield self._tell("Resuming execution from failure", EngineEventData())
         prior = self._heavy.prior_events()
         yield from prior
-        for step in self._state.rebuild_from_events(prior):
-            if self._light is not None and self._state.is_light(step):
-                self._light.start(step, self._state.get_known_state())
-            else:
-                self._heavy.take_up(step)
+        for step in self._state.resume(prior):
+            self._pools.adopt(step.key)
+            self._heavy.take_up(step)
 
     def _stop(self) -> Iterator[DagsterEvent]:
         self._state.mark_interrupted()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.events import HookExecutionResult
 
 from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.executor.placement import HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
@@ -83,6 +84,23 @@ def has_a_policy() -> None:
         raise ValueError("not yet")
 
 
+@dg.op(tags=LIGHTLY, out=dg.Out(dg.Nothing), retry_policy=dg.RetryPolicy(max_retries=2))
+def retried_at_once() -> None:
+    """Is tried again while the hook of the try before still runs."""
+    if _times("at_once") < 3:
+        raise ValueError("not yet")
+
+
+def _slowly(context: dg.HookContext, _events: object) -> HookExecutionResult:
+    _mark("hook_begun", str(context.step_key))
+    time.sleep(0.3)
+    _mark("hook_ended", str(context.step_key))
+    return HookExecutionResult(hook_name="slowly")
+
+
+slowly = dg.HookDefinition(name="slowly", hook_fn=_slowly)
+
+
 @dg.op(tags=LIGHTLY, retry_policy=dg.RetryPolicy(max_retries=2))
 def fails_for_good() -> None:
     """Not worth a retry."""
@@ -108,6 +126,7 @@ def retrying() -> None:
     """Retries of every kind."""
     asks_for_retries()
     has_a_policy()
+    retried_at_once.with_hooks({slowly})()
     after_failures(fails_for_good(), fails_always())
 
 
@@ -322,8 +341,9 @@ def saves(number: int) -> int:
 
 @dg.op(tags=LIGHTLY)
 def dies(number: int) -> None:
-    """Takes the run worker with it."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Takes the first run worker with it."""
+    if _times("died") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dg.job(executor_def=hybrid_executor)

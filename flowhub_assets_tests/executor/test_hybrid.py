@@ -93,13 +93,16 @@ def test_retries_of_every_kind(disk: dg.DagsterInstance, tmp_path: Path) -> None
     assert told.ends(disk, result.run_id) == {
         "asks_for_retries": ["STEP_UP_FOR_RETRY", "STEP_UP_FOR_RETRY", "STEP_SUCCESS"],
         "has_a_policy": ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"],
+        "retried_at_once": ["STEP_UP_FOR_RETRY", "STEP_UP_FOR_RETRY", "STEP_SUCCESS"],
         "fails_for_good": ["STEP_FAILURE"],
         "fails_always": ["STEP_UP_FOR_RETRY", "STEP_FAILURE"],
     }
     assert (tmp_path / "attempts").read_text() == "1\n2\n"
     assert told.counted(tmp_path, "after_failures") == 0
     restarts = [key for key, kind in told.events(disk, result.run_id) if kind == "STEP_RESTARTED"]
-    assert sorted(filter(None, restarts)) == ["asks_for_retries", "asks_for_retries", "fails_always", "has_a_policy"]
+    tried_again = ["asks_for_retries"] * 2 + ["fails_always", "has_a_policy"] + ["retried_at_once"] * 2
+    assert sorted(filter(None, restarts)) == tried_again
+    assert told.counted(tmp_path, "hook_ended") == 3
 
 
 def test_a_heavy_step_that_is_killed_is_tried_again(disk: dg.DagsterInstance, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import execute_run_iterator
 
-from flowhub_assets_tests.executor import told
+from flowhub_assets_tests.executor import executor_jobs, told
 
 JOBS = "flowhub_assets_tests.executor.executor_jobs"
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +107,22 @@ def test_after_the_run_worker_is_killed_its_log_says_what_happened_and_no_more(
     # The log of a chain has no holes: what is missing are the last events.
     order = ["light_one", *(f"saves_{place}" for place in range(20)), "dies"]
     assert list(ends) == order[: len(ends)]
+
+
+def test_another_run_worker_goes_on_where_the_killed_one_was(
+    worker: Callable[[str], subprocess.Popen[bytes]], disk: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    worker("dying").wait(timeout=60)
+    run = only_run(disk)
+    done = set(told.ends(disk, run.run_id))
+    job = dg.reconstructable(executor_jobs.dying)
+    list(execute_run_iterator(job, run, disk, resume_from_failure=True))
+    assert only_run(disk).status is dg.DagsterRunStatus.SUCCESS
+    ends = told.ends(disk, run.run_id)
+    assert len(ends) == 22
+    assert all(how == ["STEP_SUCCESS"] for how in ends.values())
+    # What the log knew was not done again; what it did not know yet was.
+    assert told.counted(tmp_path, "saved") == 20 + 20 - len([step for step in done if step.startswith("saves")])
 
 
 def test_a_killed_run_workers_children_and_heavy_steps_end(
