@@ -146,9 +146,9 @@ class Pipeline:
     profile name to values. ``params`` maps a param's name to its default, ``param_schemas`` to its JSON
     Schema; a param that has only a schema must be given. ``variables`` are constants for templates. ``repo`` and
     ``path`` say where the code can be cloned from. ``failure_task`` runs once when the run has failed;
-    ``finally_tasks`` run at the end, whether it has failed or not, in no order of their own. ``concurrency`` is the most runs
-    at a time; ``priority`` and ``queue`` say which waiting run starts first. With ``fuse``, neighbouring light tasks
-    become one step.
+    ``finally_tasks`` run at the end, whether it has failed or not, in no order of their own. ``concurrency`` is
+    the most runs at a time; ``priority`` and ``queue`` say which waiting run starts first. With ``fuse``,
+    neighbouring light tasks become one step.
     """
 
     name: str

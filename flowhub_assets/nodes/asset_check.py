@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowhub_assets.errors import RunError
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.nodes.conditions import holds
 from flowhub_assets.nodes.scope import view
+from flowhub_assets.nodes.template_problem import TemplateProblem
 
 
 def check_names(task: Task) -> tuple[str, ...]:
@@ -16,8 +18,12 @@ def check_names(task: Task) -> tuple[str, ...]:
 
 
 def check_holds(task: Task, value: Mapping[str, Any]) -> bool:
-    """Whether ``value`` is as the asset of ``task`` wants it. Raises a FlowhubError for a condition that cannot be asked."""
+    """Whether ``value`` is as the asset of ``task`` wants it. Raises RunError for a condition that cannot be asked."""
     assert task.asset is not None
     assert task.asset.check is not None
     scope = view(task, {task.name: task}, value)
-    return holds(task.asset.check, scope, tuple(scope))
+    try:
+        return holds(task.asset.check, scope, tuple(scope))
+    except TemplateProblem as problem:
+        what = f"the check {task.asset.check!r} of task {task.name!r} cannot be asked: {problem.what}"
+        raise RunError(what, where=task.source, remedy=problem.remedy) from None

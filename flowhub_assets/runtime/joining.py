@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Task
-
-
-def waits_for(task: Task) -> list[str]:
-    """The tasks that must have ended well or been skipped before ``task`` is decided upon, each once."""
-    names = (*task.needs, *(edge.task for edge in task.after))
-    return [name for name in dict.fromkeys(names) if name not in (FLOW_INPUT, LOOP_ITEM)]
+from flowhub_assets.ir.pipeline import Edge, Task
+from flowhub_assets.ir.task_tree import waits_for
 
 
 def skip_reason(task: Task, outputs: Mapping[str, Mapping[str, Any]], skipped: Container[str]) -> str:

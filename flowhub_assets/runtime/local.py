@@ -58,7 +58,9 @@ def run_pipeline(
     given = input_in_json_form({**runnable.pipeline.params, **(flow_input or {})})
     run = Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
     run.skipped.update(skipped)
-    workers_of_run = Workers(run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"), stopped=stopped)
+    workers_of_run = Workers(
+        run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"), stopped=stopped
+    )
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
         _call_on_failure(run, workers_of_run)

@@ -77,7 +77,7 @@ def run_items(
         work()
     if failures:
         index = min(failures)
-        raise _of_item(index, failures[index])
+        raise of_item(index, failures[index])
     if stopped():
         raise TaskCancelled("the loop was stopped before its last item")
     return {loop.into: results}
@@ -89,7 +89,8 @@ def at_a_time(loop: Loop, processes: int, light: int) -> int:
     return min(loop.max_concurrent, own) if loop.max_concurrent else own
 
 
-def _of_item(index: int, error: BaseException) -> BaseException:
+def of_item(index: int, error: BaseException) -> BaseException:
+    """``error`` as one of the loop's: it says which item failed, counted from 0."""
     if not isinstance(error, RunError):
         return error
     error.what = f"item {index}: {error.what}"

@@ -20,7 +20,8 @@ from typing import Any
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.pipeline import Pipeline, Task
-from flowhub_assets.runtime.joining import skip_reason, waits_for
+from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.runtime.joining import skip_reason
 from flowhub_assets.runtime.step import step_inputs
 
 

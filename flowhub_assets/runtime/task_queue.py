@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 
 from flowhub_assets.ir.pipeline import Pipeline, Task
-from flowhub_assets.runtime.joining import waits_for
+from flowhub_assets.ir.task_tree import waits_for
 
 
 class TaskQueue:

@@ -1,7 +1,6 @@
 """``asset: {check: ...}`` → an asset check: the condition is asked of the value that was saved last."""
 
-from __future__ import annotations
-
+# No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
 from collections.abc import Mapping
 from typing import Any
 

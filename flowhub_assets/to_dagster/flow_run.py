@@ -10,8 +10,8 @@ from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
 
 from flowhub_assets.errors import ValueMissing
 from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name
-from flowhub_assets.runtime.joining import waits_for
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowhub_assets.ir.pipeline import Pipeline, Task
-from flowhub_assets.runtime.joining import waits_for
+from flowhub_assets.ir.task_tree import waits_for
 
 
 def groups(pipeline: Pipeline) -> list[tuple[Task, ...]]:

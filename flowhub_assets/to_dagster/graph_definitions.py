@@ -22,8 +22,8 @@ from dagster import (
 )
 
 from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name, tag_key
-from flowhub_assets.runtime.joining import waits_for
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource

@@ -14,7 +14,7 @@ from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.joining import skip_reason
 from flowhub_assets.runtime.local import run_pipeline
-from flowhub_assets.runtime.loops import body_of, loop_items
+from flowhub_assets.runtime.loops import body_of, loop_items, of_item
 from flowhub_assets.runtime.outcome import Event, Outcome
 from flowhub_assets.runtime.retrying import worth_retry
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, step_inputs
@@ -56,7 +56,9 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
         outputs, skipped = run.upstream(context, [task])
         given = {**outputs, **{name: {} for name in skipped}, LOOP_ITEM: items["items"][index]}
         runnable = Runnable(body_of(run.pipeline, task), run.runnable.bodies)
-        outcome = _require(_run_here(context, run, runnable, given, ()))
+        outcome = _run_here(context, run, runnable, given, ())
+        if outcome.error is not None:
+            raise of_item(index, outcome.error)
         value = outcome.tasks[loop.result].value
         url = run.keep(context.run_id, iteration_name(task, index), {"result": value})
     yield Output(

@@ -31,8 +31,8 @@ from dagster import (
 from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefinition
 from flowhub_assets.executor.placement import HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
 from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
+from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name
-from flowhub_assets.runtime.joining import waits_for
 from flowhub_assets.to_dagster.flow_run import FlowRun
 from flowhub_assets.to_dagster.fusing import groups
 from flowhub_assets.to_dagster.graph_tasks import (
@@ -104,7 +104,9 @@ def step_names(pipeline: Pipeline) -> dict[str, str]:
 class _Shape:
     """What makes two ops one definition."""
 
-    kind: str
+    step: str
+    type: str
+    placement: str
     waits: bool
     ports: tuple[str, ...] = ()
     pool: str | None = None
@@ -113,8 +115,13 @@ class _Shape:
 
     @property
     def name(self) -> str:
-        parts = [self.kind, *(["after"] if self.waits else []), *self.ports, *([self.pool] if self.pool else [])]
-        return self.prefix + "__".join(dagster_name(part) for part in parts)
+        parts = [self.type, *([self.step] if self.step != "task" else []), *([self.pool] if self.pool else [])]
+        parts += [
+            *self.ports,
+            *([self.placement] if self.placement != LIGHT else []),
+            *(["after"] if self.waits else []),
+        ]
+        return self.prefix + "__".join(map(dagster_name, parts))
 
 
 _Step = Callable[[OpExecutionContext, FlowRun], Outputs]
@@ -130,13 +137,14 @@ def _shared_op(shape: _Shape) -> OpDefinition:
         yield from step(context, run)
 
     ports = {dagster_name(port): Out(Nothing, is_required=False) for port in shape.ports}
-    outs = {ITEM: DynamicOut(Nothing)} if shape.kind == "items" else {RAN: Out(Nothing, is_required=False), **ports}
+    outs = {ITEM: DynamicOut(Nothing)} if shape.step == "items" else {RAN: Out(Nothing, is_required=False), **ports}
     return OpDefinition(
         compute,
         name=shape.name,
         ins={AFTER: In(Nothing)} if shape.waits else {},
         outs=outs,
         required_resource_keys={shape.params_key},
+        tags={PLACEMENT_TAG: shape.placement, _TYPE_TAG: shape.type},
         pool=shape.pool,
     )
 
@@ -182,7 +190,7 @@ class _Nodes:
         task, name = group[0], _step_name(group)
         after = self._edges(group)
         if len(group) > 1:
-            self._invoke("fused", name, after, group[0], tags={_TYPE_TAG: f"{len(group)} nodes"})
+            self._invoke("fused", name, after, group[0], type="several")
         elif task.loop is not None:
             self._add_loop(task, name, after)
         else:
@@ -219,25 +227,24 @@ class _Nodes:
 
     def _invoke(
         self,
-        kind: str,
+        step: str,
         name: str,
         after: list[DependencyDefinition] | DependencyDefinition | DynamicCollectDependencyDefinition,
         task: Task,
         *,
         ports: tuple[str, ...] = (),
+        type: str = "",  # noqa: A002 - the word of the format
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        shape = _Shape(kind, bool(after), ports, task.pool, self._params_key, self._prefix)
-        op = _shared_op(shape)
+        kind = type or (task.node.type if task.node else "python")
+        placed = LIGHT if step in ("items", "results") else placement(task)
+        op = _shared_op(_Shape(step, kind, placed, bool(after), ports, task.pool, self._params_key, self._prefix))
         self.ops.append(op)
-        asked = {_TYPE_TAG: task.node.type if task.node else "python", **op_tags(self._pipeline, task), **(tags or {})}
-        if kind in ("items", "results"):
-            asked[PLACEMENT_TAG] = LIGHT
+        # The tags that all tasks of a shape have are its op's: each tag of a call costs time.
+        asked = {key: _text(value) for key, value in op_tags(self._pipeline, task).items() if key != PLACEMENT_TAG}
         # The tasks inside a fused step are tried again there, each as it says itself.
-        retry = None if kind == "fused" else retry_policy(task.retry)
-        invocation = NodeInvocation(
-            op.name, alias=name, tags={key: _text(value) for key, value in asked.items()}, retry_policy=retry
-        )
+        retry = None if step == "fused" else retry_policy(task.retry)
+        invocation = NodeInvocation(op.name, alias=name, tags={**asked, **(tags or {})}, retry_policy=retry)
         many = MultiDependencyDefinition(list(after)) if isinstance(after, list) else after
         self.dependencies[invocation] = {AFTER: many} if after else {}
 

@@ -20,16 +20,19 @@ KUBERNETES_TAG = "dagster-k8s/config"
 PRIORITY_TAG = "dagster/priority"
 
 _GPU = "nvidia.com/gpu"
+_NOTHING_ASKED = Placement()
 
 
 def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
     """The tags of a task's op: where it runs, its Kubernetes config, where it asks for any, and its priority."""
-    config = kubernetes_config(
-        task.placement,
-        volumes=pipeline.volumes,
-        annotations=pipeline.annotations,
-        service_account_name=pipeline.service_account_name,
-    )
+    config = {}
+    if task.placement != _NOTHING_ASKED or pipeline.volumes or pipeline.annotations or pipeline.service_account_name:
+        config = kubernetes_config(
+            task.placement,
+            volumes=pipeline.volumes,
+            annotations=pipeline.annotations,
+            service_account_name=pipeline.service_account_name,
+        )
     tags: dict[str, Any] = {PLACEMENT_TAG: placement(task), **({KUBERNETES_TAG: config} if config else {})}
     if task.priority:
         tags[PRIORITY_TAG] = str(task.priority)
@@ -37,7 +40,7 @@ def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 
 
 def placement(task: Task) -> str:
-    """HEAVY, a process or pod of its own, for what asks for one; all else runs in the run worker, or in a child of it."""
+    """HEAVY, a process or pod of its own, for what asks for one; all else runs in the run worker or a child of it."""
     return HEAVY if task.run_on in ("cpu", "gpu") or task.placement.image else LIGHT
 
 

@@ -15,12 +15,11 @@ import dagster as dg
 import yaml
 
 from flowhub_assets.definitions import location
-from flowhub_assets.names import op_name
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values
-from flowhub_assets.to_dagster.failure_sensor import failure_requests
+from flowhub_assets.to_dagster.failure_sensor import failure_requests, flow_steps, step_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
-from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets_tests.conformance.runners import Ran, load, merged_result, nodes_folder, read_told
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -40,17 +39,37 @@ class DagsterInProcess:
             return ended(flow, instance, result.dagster_run, given, workspace)
 
 
-class DagsterProcesses:
-    """``dagster job execute`` on our code location, with the executor that it has: a process for each step."""
+class DagsterHybrid:
+    """The flow's job with the executor of our code location, its light steps in threads of this process."""
 
-    name = "Dagster, a process each"
+    name = "Dagster, hybrid"
+
+    def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
+        flow = location.flow(load(file))
+        arguments: Any = (str(file),)
+        job = dg.build_reconstructable_job(__name__, "job_of", arguments)
+        with _instance(_home(workspace)) as instance:
+            config = {**_QUIET, **run_config(flow, given, workspace)}
+            result = dg.execute_job(job, instance, run_config=config, raise_on_error=False)
+            run = instance.get_run_by_id(result.run_id)
+            assert run is not None
+            return ended(flow, instance, run, given, workspace)
+
+
+def job_of(file: str) -> dg.JobDefinition:
+    """The job of the last pipeline in ``file``: what other processes of the run build it from."""
+    return location.flow(load(Path(file))).job
+
+
+class DagsterCommand:
+    """``dagster job execute`` on our code location, with the executor that it has."""
+
+    name = "dagster job execute"
 
     def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
         runnable = load(file)
         flow = location.flow(runnable)
-        home = workspace / "dagster"
-        home.mkdir()
-        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        home = _home(workspace)
         config = workspace / "config.yaml"
         config.write_text(
             yaml.safe_dump(run_config(flow, given, workspace), allow_unicode=True, sort_keys=False), "utf-8"
@@ -72,6 +91,13 @@ class DagsterProcesses:
             return ended(flow, instance, runs[0], given, workspace)
 
 
+def _home(workspace: Path) -> Path:
+    home = workspace / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    return home
+
+
 @contextlib.contextmanager
 def _instance(home: Path) -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -82,7 +108,8 @@ def run_config(flow: FlowDefinitions, given: Mapping[str, Any], workspace: Path)
     """What a user would write into the launchpad: the flow's input, and where its storage is."""
     config: dict[str, Any] = {"storage": {"config": {"workspace": str(workspace)}}}
     if given:
-        config[params_key(flow.pipeline)] = {"config": dict(given)}
+        key = SHARED_PARAMS if SHARED_PARAMS in flow.job.resource_defs else params_key(flow.pipeline)
+        config[key] = {"config": dict(given)}
     return {"resources": config}
 
 
@@ -91,34 +118,43 @@ def ended(
 ) -> Ran:
     """What is left of a run in the event log and the storage, once on_failure has had its turn."""
     pipeline = flow.pipeline
-    steps = {op_name(pipeline.name, task.name): task.name for task in pipeline.tasks}
     storage = get_storage({"WORKSPACE": str(workspace)})
     kept = Values(storage, pipeline.name)
-    succeeded = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_SUCCESS)
-    values = {
-        task.name: storage.read(kept.run_key(run.run_id, task.name)).decode("utf-8")
-        for task in pipeline.tasks
-        if task.name in succeeded
-    }
-    started = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_START)
-    again = _count(instance, run.run_id, steps, dg.DagsterEventType.STEP_RESTARTED)
+    keys = {task.name: kept.run_key(run.run_id, task.name) for task in pipeline.tasks}
+    values = {name: storage.read(key).decode("utf-8") for name, key in keys.items() if storage.exists(key)}
+    failed = _count(flow, instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
+    started = _count(flow, instance, run.run_id, dg.DagsterEventType.STEP_START)
+    again = _count(flow, instance, run.run_id, dg.DagsterEventType.STEP_RESTARTED)
     _call_on_failure(flow, instance, run.run_id)
+    success = instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.SUCCESS  # type: ignore[union-attr]
     return Ran(
         values=values,
-        result=merged_result(pipeline, given, values),
-        attempts={name: started[name] + again.get(name, 0) for name in started},
+        result=merged_result(pipeline, given, values) if success else None,
+        # A step that has found out by itself that it is not to run has started all the same.
+        attempts={name: started[name] + again.get(name, 0) for name in started if name in values or name in failed},
         told=read_told(workspace),
     )
 
 
 def _count(
-    instance: dg.DagsterInstance, run_id: str, steps: Mapping[str, str], kind: dg.DagsterEventType
+    flow: FlowDefinitions, instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
 ) -> dict[str, int]:
+    """How many such events each task has; a loop's are those of the step that makes its list, or failures of any."""
     count: dict[str, int] = {}
+    steps = flow_steps(flow.pipeline)
     for record in instance.all_logs(run_id, of_type=kind):
-        name = steps[record.get_dagster_event().step_key or ""]
-        count[name] = count.get(name, 0) + 1
+        step = step_name(flow.pipeline, record.get_dagster_event().step_key or "")
+        if step not in steps:
+            continue  # an asset check's
+        name = steps[step]
+        if kind is dg.DagsterEventType.STEP_FAILURE or not _is_part_of_loop(flow, name, step):
+            count[name] = count.get(name, 0) + 1
     return count
+
+
+def _is_part_of_loop(flow: FlowDefinitions, task: str, step: str) -> bool:
+    tasks = {one.name: one for one in flow.pipeline.tasks}
+    return task in tasks and tasks[task].loop is not None and not step.endswith("__items")
 
 
 def _call_on_failure(flow: FlowDefinitions, instance: dg.DagsterInstance, run_id: str) -> None:

@@ -15,7 +15,7 @@ from flowhub_assets.from_yaml import loading as pipeline_files
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline
 from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets.runtime.local import run_pipeline
-from flowhub_assets.runtime.outcome import Event
+from flowhub_assets.runtime.outcome import SKIPPED, Event
 from flowhub_assets.runtime.profiles import choose_profile
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.values import encode_value
@@ -98,7 +98,8 @@ class Local:
         return Ran(
             values={one.task: as_json(one.value, one.task) for one in tasks if one.value is not None},
             result=None if outcome.value is None else as_json(outcome.value, "result"),
-            attempts={one.task: one.attempts for one in tasks if one.attempts},
+            # A task whose own condition did not hold was asked, but not tried.
+            attempts={one.task: one.attempts for one in tasks if one.attempts and one.state != SKIPPED},
             told=read_told(workspace),
         )
 
@@ -120,13 +121,11 @@ def read_told(workspace: Path) -> list[dict[str, Any]]:
     return []
 
 
-def merged_result(pipeline: Pipeline, given: Mapping[str, Any], values: Mapping[str, str]) -> str | None:
-    """The flow's own output, for a target that knows only those of tasks; None if one of them is missing."""
+def merged_result(pipeline: Pipeline, given: Mapping[str, Any], values: Mapping[str, str]) -> str:
+    """The flow's own output, for a target that knows only those of tasks; one that was skipped adds nothing."""
     parts: dict[str, Any] = {name: json.loads(text) for name, text in values.items()}
     parts[FLOW_INPUT] = {**pipeline.params, **given}
-    if any(task.name not in values for task in pipeline.tasks):
-        return None
-    return as_json(merged(parts[name] for name in pipeline.result), "result")
+    return as_json(merged(parts.get(name, {}) for name in pipeline.result), "result")
 
 
 def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

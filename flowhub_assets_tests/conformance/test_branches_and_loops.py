@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, FAILING_BRANCHES, LOOPS, TakenShape
+from flowhub_assets_tests.conformance.dagster_runners import DagsterHybrid, DagsterInProcess
 from flowhub_assets_tests.conformance.failing_shapes import FailingShape
 from flowhub_assets_tests.conformance.runners import Local, Ran, Runner, require_same
 from flowhub_assets_tests.conformance.shapes import Shape
@@ -16,7 +17,7 @@ from flowhub_assets_tests.conformance.yaml_shapes import FAILING_FILES, FILES
 RunShape = Callable[[Shape, Runner], Ran]
 Oracle = Callable[[Shape], Ran]
 
-RUNNERS: list[Runner] = [Local(in_process=True)]
+RUNNERS: list[Runner] = [Local(in_process=True), DagsterInProcess(), DagsterHybrid()]
 
 EVERY = pytest.mark.parametrize("shape", [*BRANCHES, *LOOPS, *FILES], ids=lambda shape: shape.name)
 EVERY_FAILING = pytest.mark.parametrize("shape", [*FAILING_BRANCHES, *FAILING_FILES], ids=lambda shape: shape.name)

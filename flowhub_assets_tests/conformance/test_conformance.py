@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets_tests.conformance.dagster_runners import DagsterInProcess, DagsterProcesses
+from flowhub_assets_tests.conformance.dagster_runners import DagsterCommand, DagsterHybrid, DagsterInProcess
 from flowhub_assets_tests.conformance.failing_shapes import FAILING, KILLED, FailingShape
 from flowhub_assets_tests.conformance.runners import Local, Ran, Runner, require_same
 from flowhub_assets_tests.conformance.setting_shapes import MUCH_IN_ONE, SETTINGS
@@ -18,8 +18,8 @@ RunShape = Callable[[Shape, Runner], Ran]
 Oracle = Callable[[Shape], Ran]
 
 HERE: Runner = Local(in_process=True)
-RUNNERS: list[Runner] = [HERE, DagsterInProcess()]
-PROCESSES: Runner = DagsterProcesses()
+RUNNERS: list[Runner] = [HERE, DagsterInProcess(), DagsterHybrid()]
+COMMAND: Runner = DagsterCommand()
 
 EVERY = pytest.mark.parametrize("shape", [*SHAPES, *SETTINGS], ids=lambda shape: shape.name)
 EVERY_FAILING = pytest.mark.parametrize("shape", FAILING, ids=lambda shape: shape.name)
@@ -64,12 +64,12 @@ def test_failures_are_equal(shape: FailingShape, runner: Runner, run_shape: RunS
     require_same(runner.name, run_shape(shape, runner), oracle(shape))
 
 
-def test_a_process_for_each_step_changes_nothing(run_shape: RunShape, oracle: Oracle) -> None:
-    require_same(PROCESSES.name, run_shape(MUCH_IN_ONE, PROCESSES), oracle(MUCH_IN_ONE))
+def test_a_run_worker_of_its_own_changes_nothing(run_shape: RunShape, oracle: Oracle) -> None:
+    require_same(COMMAND.name, run_shape(MUCH_IN_ONE, COMMAND), oracle(MUCH_IN_ONE))
 
 
 def test_on_failure_is_called_once_when_the_process_of_a_step_was_killed(run_shape: RunShape, oracle: Oracle) -> None:
-    ours, theirs = oracle(KILLED), run_shape(KILLED, PROCESSES)
+    ours, theirs = oracle(KILLED), run_shape(KILLED, COMMAND)
     assert (theirs.values, theirs.result) == (ours.values, ours.result)
     assert [told["args"]["failed_task"] for told in ours.told] == ["b"]
     # What Dagster itself says of a dead process is in its own words.

@@ -226,7 +226,7 @@ FILES = [
         attempts={"bad": 2},
     ),
     _file("file: a condition that holds", _WHEN, "start maybe behind end", {"value": [2, "yes"]}, given={"n": 2}),
-    _file("file: a condition that does not hold", _WHEN, "start end", {"value": [1, None]}, attempts={"maybe": 1}),
+    _file("file: a condition that does not hold", _WHEN, "start end", {"value": [1, None]}),
     _file(
         "file: what comes last when all went well",
         _ENDS,

@@ -34,9 +34,8 @@ def test_the_same_words_give_the_same_tags_as_a_task() -> None:
 
     made = replace(work.as_task((), True), source=SOURCE)
     pipeline = Pipeline("flow", (made,), SOURCE, volumes=volumes)
-    assert kubernetes_tags(**words, volumes=volumes) == {
-        name: value for name, value in op_tags(pipeline, made).items() if name != PLACEMENT_TAG
-    }  # type: ignore[arg-type]
+    of_task = {name: value for name, value in op_tags(pipeline, made).items() if name != PLACEMENT_TAG}
+    assert kubernetes_tags(**words, volumes=volumes) == of_task  # type: ignore[arg-type]
 
 
 def test_asking_for_nothing_gives_no_tags() -> None:
