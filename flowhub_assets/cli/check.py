@@ -58,11 +58,11 @@ def _escaped(text: str, more: str = "") -> str:
 
 def _load_kinds(paths: Sequence[str]) -> Iterator[FileProblem]:
     """Loads the user's own kinds of node, beside the files and from the settings; what is wrong with them."""
-    beside = (path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths)
-    folders = dict.fromkeys(os.path.abspath(folder) for folder in (*beside, *map(str, _folders())))
+    whole = {os.path.abspath(folder) for folder in (*filter(os.path.isdir, paths), *map(str, _folders()))}
+    beside = {os.path.dirname(os.path.abspath(path)) for path in paths if not os.path.isdir(path)} - whole
     seen: set[str] = set()
-    for folder in folders:
-        for file in load_nodes(folder):
+    for folder in sorted(whole | beside):
+        for file in load_nodes(folder, below=folder in whole):
             if file.error is not None and file.path not in seen:
                 seen.add(file.path)
                 yield _problem_of(file.error, file.path)

@@ -27,19 +27,24 @@ def find_files(folder: str, or_if: Optional[Callable[[str], bool]] = None) -> li
     return [path for path in python_files(folder) if _counts(path, or_if)]
 
 
-def python_files(folder: str) -> list[str]:
+def python_files(folder: str, below: bool = True) -> list[str]:
     """The Python files under ``folder`` that may be a user's own, sorted; ``find_files`` says which are passed over."""
-    return files_ending(folder, ".py")
+    return files_ending(folder, ".py", below=below)
 
 
-def files_ending(folder: str, *endings: str) -> list[str]:
-    """The files under ``folder`` whose names end so, sorted; hidden ones and those of environments are passed over."""
+def files_ending(folder: str, *endings: str, below: bool = True) -> list[str]:
+    """The files under ``folder`` whose names end so, sorted; hidden ones and those of environments are passed over.
+
+    With ``below=False`` only those in the folder itself.
+    """
     found = []
     for place, folders, files in os.walk(folder):
         if "pyvenv.cfg" in files:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_CODE)
+        if not below:
+            folders.clear()
         found += [os.path.join(place, name) for name in files if name.endswith(endings) and name[0] not in "._"]
     return sorted(found)
 

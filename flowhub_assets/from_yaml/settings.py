@@ -8,6 +8,7 @@ from typing import Any
 from flowhub_assets.from_yaml import placing, triggers
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.nodes.validation import type_text
+from flowhub_assets.runtime.secret_values import is_secret_name
 
 #: Stands in for a name that is missing, so that all else can be checked.
 UNNAMED = "unnamed"
@@ -115,7 +116,8 @@ def _params(pipeline: Section) -> tuple[dict[str, Any], dict[str, Mapping[str, A
     for name, written in params.data.items() if params is not None else ():
         assert params is not None
         if not isinstance(written, dict):
-            shown = written if isinstance(written, (str, int, float)) and len(str(written)) < 40 else "..."
+            short = isinstance(written, (str, int, float)) and len(str(written)) < 40 and not is_secret_name(name)
+            shown = written if short else "..."
             remedy = f"write {name}: {{type: string, default: {shown}}}, a JSON Schema with its default"
             params.tell(name, f"param {name!r} is {type_text(written)}, not an object", "it has no type", remedy)
             continue

@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 
 from flowhub_assets.from_yaml.problem import FileProblem
+from flowhub_assets.runtime.secret_values import is_secret_name, mask_secrets
 
 _OPENED = ("while scanning a quoted scalar", "while parsing a flow sequence", "while parsing a flow mapping")
+_ASSIGNED = re.compile(r"""([\w-]+)["']?\s*:""")
 _EFFECT = "nothing after this can be read"
 
 #: What libyaml or PyYAML says → what is wrong, and what to do. The first that is found counts.
@@ -90,7 +92,10 @@ def _line(text: str, number: int) -> str:
 
 
 def _with_line(what: str, line: str) -> str:
-    shown = line.strip()
+    """``what`` with the line that it is about; the value of a credential is not shown."""
+    if any(is_secret_name(name) for name in _ASSIGNED.findall(line)):
+        return what
+    shown = mask_secrets(line.strip(), {})
     return f"{what}: {shown if len(shown) <= 60 else shown[:60] + '...'}" if shown else what
 
 

@@ -32,18 +32,19 @@ class NodeFile:
 _loaded: dict[str, tuple[tuple[int, int], NodeFile]] = {}
 
 
-def load_nodes(folder: str) -> list[NodeFile]:
+def load_nodes(folder: str, below: bool = True) -> list[NodeFile]:
     """Loads the files under ``folder`` that register kinds of node, in the order of their paths.
 
     One that cannot be loaded says so in its ``error`` and hurts no other. A file that has not changed since is not
-    loaded again; the kinds of one that has changed take the place of its former ones.
+    loaded again; the kinds of one that has changed take the place of its former ones. With ``below=False`` only those
+    in the folder itself: beside a single file, say, whose folder may hold anything.
     """
-    return [_load(path) for path in find_node_files(folder)]
+    return [_load(path) for path in find_node_files(folder, below)]
 
 
-def find_node_files(folder: str) -> list[str]:
+def find_node_files(folder: str, below: bool = True) -> list[str]:
     """The Python files under ``folder`` that import from ``flowhub.nodes`` and register something. None is imported."""
-    return [path for path in python_files(folder) if _registers(path)]
+    return [path for path in python_files(folder, below) if _registers(path)]
 
 
 def _load(path: str) -> NodeFile:

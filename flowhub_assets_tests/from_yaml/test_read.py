@@ -205,3 +205,11 @@ def test_json_is_read_strictly(text: str, told: str) -> None:
 
 def test_half_a_character_is_told() -> None:
     assert read("a: \ud800")[1] == ["a.yaml:1:1: the text holds half a character (a lone surrogate). Delete it."]
+
+
+def test_no_credential_is_shown() -> None:
+    for text in ("API_TOKEN: 'hunter2\n", 'x: 1\n  "SECRET_KEY": hunter2', "a: b: redis://user:hunter2@host/0"):
+        (problem,) = read(text)[1]
+        assert "hunter2" not in problem
+    (problem,) = read('{"a": 1, "API_TOKEN": "hunter2" "x"}', "a.json")[1]
+    assert "hunter2" not in problem
