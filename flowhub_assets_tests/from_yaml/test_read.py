@@ -131,6 +131,8 @@ def test_what_aliases_grow_to_is_bounded() -> None:
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     assert "grows to more than" in read("\n".join(levels))[1][0]
+    levels[0] = f"a0: &a0 [{', '.join(['[]'] * 10)}]"
+    assert "grows to more than" in read("\n".join(levels))[1][0]
     long = f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 1_000)}]"
     assert "grows to more than" in read(long)[1][0]
 
