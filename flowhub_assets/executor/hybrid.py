@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from dagster import DagsterEvent, Field, InitExecutorContext, Int, Noneable, executor
+from dagster import DagsterEvent, Enum, EnumValue, Field, InitExecutorContext, Int, Noneable, executor
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import (
@@ -36,7 +36,7 @@ _CONFIG = executor_config(
         description="The most heavy steps of a run at a time; the number of cores if left out.",
     ),
     untagged=Field(
-        str,
+        Enum("Placement", [EnumValue(placement) for placement in PLACEMENTS]),
         default_value=HEAVY,
         is_required=False,
         description=f"Where a step runs whose op has no tag {PLACEMENT_TAG}: {' or '.join(PLACEMENTS)}.",
