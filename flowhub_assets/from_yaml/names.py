@@ -17,7 +17,7 @@ from flowhub_assets.nodes.scope import END_ROOTS, LOOP_ROOTS, ROOTS, RUN_NAMES
 from flowhub_assets.runtime.secret_values import is_secret_name
 
 if TYPE_CHECKING:
-    from flowhub_assets.nodes.templates import Name
+    from flowhub_assets.nodes.expressions.templates import Name
 
 _FAILURE_KEYS = ("failed_task", "error", "error_type", "traceback")
 _BEFORE = re.compile(r"(\w+-)+$")

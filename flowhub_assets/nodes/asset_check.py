@@ -7,9 +7,9 @@ from typing import Any
 
 from flowhub_assets.errors import RunError
 from flowhub_assets.ir.pipeline import Task
-from flowhub_assets.nodes.conditions import holds
+from flowhub_assets.nodes.expressions.conditions import holds
+from flowhub_assets.nodes.expressions.problem import TemplateProblem
 from flowhub_assets.nodes.scope import view
-from flowhub_assets.nodes.template_problem import TemplateProblem
 
 
 def check_names(task: Task) -> tuple[str, ...]:

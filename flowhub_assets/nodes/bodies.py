@@ -9,11 +9,11 @@ from flowhub_assets.ir.pipeline import LOOP_ITEM, Pipeline, Task
 from flowhub_assets.ir.pipeline import Node as WrittenNode
 from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.nodes import registry
-from flowhub_assets.nodes.conditions import holds
+from flowhub_assets.nodes.expressions.conditions import holds
+from flowhub_assets.nodes.expressions.templates import TemplateProblem, render
 from flowhub_assets.nodes.running import run_node
 from flowhub_assets.nodes.scope import scope_of
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeError
-from flowhub_assets.nodes.templates import TemplateProblem, render
 from flowhub_assets.nodes.validation import InputRefused, path_text, type_text
 from flowhub_assets.nodes.verbatim import replaced, verbatim_paths
 from flowhub_assets.runtime.step import Body, Skip

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.ir.pipeline import Node
 from flowhub_assets.nodes import registry
-from flowhub_assets.nodes.template_code import has_code
+from flowhub_assets.nodes.expressions.code import has_code
 from flowhub_assets.nodes.verbatim import condition_paths, replaced, verbatim_paths
 
 if TYPE_CHECKING:
-    from flowhub_assets.nodes.templates import Name, TemplateProblem
+    from flowhub_assets.nodes.expressions.templates import Name, TemplateProblem
 
 Path = tuple[str | int, ...]
 
@@ -60,7 +60,7 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 def template_uses(value: object, path: Path, known: Collection[str]) -> Iterator[Use]:
     """What the templates in ``value`` use; ``known`` are the names that may stand at the beginning of an expression."""
-    from flowhub_assets.nodes.templates import template_names
+    from flowhub_assets.nodes.expressions.templates import template_names
 
     for place, text in templates_in(value, path):
         yield from _uses(template_names, text, place, known)
@@ -68,14 +68,14 @@ def template_uses(value: object, path: Path, known: Collection[str]) -> Iterator
 
 def condition_uses(text: str, path: Path, known: Collection[str]) -> Iterator[Use]:
     """What a condition uses."""
-    from flowhub_assets.nodes.conditions import condition_names
+    from flowhub_assets.nodes.expressions.conditions import condition_names
 
     yield from _uses(condition_names, text, path, known)
 
 
 def _uses(names_of: Any, text: str, path: Path, known: Collection[str]) -> Iterator[Use]:
     """The names in ``text``, those that are not known too: who knows more about them says what is wrong with each."""
-    from flowhub_assets.nodes.templates import TemplateProblem  # most nodes have no templates
+    from flowhub_assets.nodes.expressions.templates import TemplateProblem  # most nodes have no templates
 
     # The languages themselves know no $ at all: a misspelt $now is to be found as a name, not as a wrong character.
     unknown = {word for word in _DOLLAR.findall(text) if word not in known}

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 def _holds_alone(text: str) -> bool:
     """Whether a condition about nothing but constants holds: what a node outside of a pipeline can ask."""
-    from flowhub_assets.nodes.conditions import holds
-    from flowhub_assets.nodes.template_problem import TemplateProblem
+    from flowhub_assets.nodes.expressions.conditions import holds
+    from flowhub_assets.nodes.expressions.problem import TemplateProblem
 
     try:
         return holds(text, {}, ())

@@ -43,12 +43,13 @@ def run_pipeline(
 
     ``flow_input`` is what the flow itself is given, over the defaults of its params. ``profile`` holds the
     values of the chosen profile (the default one if None). ``finished`` maps tasks that are not to be run
-    again to their outputs, ``skipped`` names those that were skipped before. ``only`` names the one task to run, on ``inputs`` (one dict per parameter) or on
-    the outputs in ``finished``; on_failure is not called for it. At most ``workers`` tasks run at a time (the
-    number of cores, at least 4). ``in_process`` runs all in this process instead, one after the other: a
-    debugger works, a timeout does not. ``on_event`` hears of everything, also of each line that a task
-    prints; without it that goes to this process's own output. ``run_log`` is kept up to date. ``stopped``, asked now
-    and then, ends the run early.
+    again to their outputs, ``skipped`` names those that were skipped before. ``only`` names the one task to run,
+    on ``inputs`` (one dict per parameter) or on the outputs in ``finished``; on_failure is not called for it.
+
+    At most ``workers`` tasks run at a time (the number of cores, at least 4), light ones in threads beside them.
+    ``in_process`` runs all in this process instead, one after the other: a debugger works, a timeout does not.
+    ``on_event`` hears of everything, also of each line that a task prints; without it that goes to this process's
+    own output. ``run_log`` is kept up to date. ``stopped``, asked now and then, ends the run early.
 
     Once a task has failed for good, what needs it is not run, all else is, as in Dagster and Airflow; then
     on_failure is called once. The finally tasks come last, however the run went. A failed task is told in the

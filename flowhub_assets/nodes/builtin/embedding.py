@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from flowhub_assets.nodes.model_settings import ServerConfig
+from flowhub_assets.nodes.models.settings import ServerConfig
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput, NodeOutput
 
 

@@ -12,13 +12,13 @@ from urllib.parse import unquote
 from pydantic import BeforeValidator, Field, model_validator
 
 from flowhub_assets.nodes.daemon_call import in_daemon_thread
-from flowhub_assets.nodes.http_body import ACCEPT_ENCODING, body_bytes, body_chunks
-from flowhub_assets.nodes.http_call import HttpFailed, Told, answer, bare, refused, within
-from flowhub_assets.nodes.http_client import http_client
-from flowhub_assets.nodes.http_connection import HttpConnection, http_connection
-from flowhub_assets.nodes.http_content import ContentProblem, body_value, headers_to_send, json_bytes, query_to_send
-from flowhub_assets.nodes.http_target import follow, target
-from flowhub_assets.nodes.http_tries import IDEMPOTENT_METHODS, Tries, with_tries
+from flowhub_assets.nodes.http.body import ACCEPT_ENCODING, body_bytes, body_chunks
+from flowhub_assets.nodes.http.call import HttpFailed, Told, answer, bare, refused, within
+from flowhub_assets.nodes.http.client import http_client
+from flowhub_assets.nodes.http.connection import HttpConnection, http_connection
+from flowhub_assets.nodes.http.content import ContentProblem, body_value, headers_to_send, json_bytes, query_to_send
+from flowhub_assets.nodes.http.target import follow, target
+from flowhub_assets.nodes.http.tries import IDEMPOTENT_METHODS, Tries, with_tries
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeOutput
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from flowhub_assets.nodes.http_content import headers_to_send, json_bytes
+from flowhub_assets.nodes.http.content import headers_to_send, json_bytes
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeError, NodeInput, NodeOutput
 
 Scalar = str | int | float | bool

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowhub_assets.nodes.model_settings import WritingConfig, WritingOutput, shown
+from flowhub_assets.nodes.models.settings import WritingConfig, WritingOutput, shown
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput, NodeModel
 
 

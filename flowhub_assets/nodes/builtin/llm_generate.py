@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from flowhub_assets.nodes.model_settings import WritingConfig, WritingOutput, shown
+from flowhub_assets.nodes.models.settings import WritingConfig, WritingOutput, shown
 from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from flowhub_assets.nodes.connection_names import ConnectionName
-from flowhub_assets.nodes.drivers import driver
-from flowhub_assets.nodes.mongo_client import on_collection
-from flowhub_assets.nodes.mongo_names import CollectionName, DatabaseName
-from flowhub_assets.nodes.mongo_values import to_bson
+from flowhub_assets.nodes.databases.drivers import driver
+from flowhub_assets.nodes.databases.mongo_client import on_collection
+from flowhub_assets.nodes.databases.mongo_names import CollectionName, DatabaseName
+from flowhub_assets.nodes.databases.mongo_values import to_bson
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeOutput
 
 _DUPLICATE = 11000

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from flowhub_assets.nodes.connection_names import ConnectionName
-from flowhub_assets.nodes.database_values import as_json
-from flowhub_assets.nodes.mongo_client import on_collection
-from flowhub_assets.nodes.mongo_names import CollectionName, DatabaseName
-from flowhub_assets.nodes.mongo_values import refuse_code, to_bson
+from flowhub_assets.nodes.databases.mongo_client import on_collection
+from flowhub_assets.nodes.databases.mongo_names import CollectionName, DatabaseName
+from flowhub_assets.nodes.databases.mongo_values import refuse_code, to_bson
+from flowhub_assets.nodes.databases.values import as_json
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeOutput
 
 

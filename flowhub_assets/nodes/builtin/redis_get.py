@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from flowhub_assets.nodes.connection_names import ConnectionName
-from flowhub_assets.nodes.redis_client import on_redis
+from flowhub_assets.nodes.databases.redis_client import on_redis
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeError, NodeInput, NodeOutput
 
 

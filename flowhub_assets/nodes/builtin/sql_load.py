@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from flowhub_assets.nodes.connection_names import ConnectionName
-from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeError, NodeInput, NodeOutput
-from flowhub_assets.nodes.sql_engine import in_transaction
-from flowhub_assets.nodes.sql_tables import (
+from flowhub_assets.nodes.databases.sql_engine import in_transaction
+from flowhub_assets.nodes.databases.sql_tables import (
     found_table,
     missing_table,
     new_table,
@@ -18,6 +17,7 @@ from flowhub_assets.nodes.sql_tables import (
     split_table_name,
     stored_rows,
 )
+from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeError, NodeInput, NodeOutput
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table

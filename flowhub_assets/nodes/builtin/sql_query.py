@@ -10,9 +10,9 @@ from pydantic import Field
 
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes.connection_names import ConnectionName
-from flowhub_assets.nodes.database_values import as_json
+from flowhub_assets.nodes.databases.sql_engine import in_transaction
+from flowhub_assets.nodes.databases.values import as_json
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeError, NodeInput, NodeOutput
-from flowhub_assets.nodes.sql_engine import in_transaction
 from flowhub_assets.nodes.verbatim import QueryText
 
 if TYPE_CHECKING:

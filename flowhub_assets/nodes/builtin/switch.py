@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from flowhub_assets.nodes.expressions.limits import Budget
+from flowhub_assets.nodes.expressions.operations import equal
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeModel, NodeOutput
-from flowhub_assets.nodes.template_limits import Budget
-from flowhub_assets.nodes.template_operations import equal
 
 #: The port that is taken when no case fits.
 DEFAULT = "default"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flowhub_assets.nodes import NodeContext, registry, run
-from flowhub_assets.nodes.http_call import HttpFailed
+from flowhub_assets.nodes.http.call import HttpFailed
 from flowhub_assets.runtime.show import collect_shown
 from flowhub_assets_tests.http_server import Answer, http_server
 from flowhub_assets_tests.llm_server import Fault, LlmServer, llm_server, vector

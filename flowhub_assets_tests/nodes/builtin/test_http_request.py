@@ -14,7 +14,7 @@ import pytest
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.nodes import NodeContext, NodeError, registry, run
 from flowhub_assets.nodes.builtin.http_request import file_name
-from flowhub_assets.nodes.http_call import HttpFailed
+from flowhub_assets.nodes.http.call import HttpFailed
 from flowhub_assets_tests.http_server import Answer, HttpServer, Request, http_server
 
 KIND = registry.get("http-request")

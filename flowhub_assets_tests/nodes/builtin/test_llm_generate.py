@@ -12,7 +12,7 @@ import pytest
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.nodes import NodeContext, NodeError, registry, run
 from flowhub_assets.nodes.bodies import bodies_of
-from flowhub_assets.nodes.http_call import HttpFailed
+from flowhub_assets.nodes.http.call import HttpFailed
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.show import collect_shown
 from flowhub_assets.runtime.step import Runnable
@@ -200,7 +200,7 @@ def test_a_server_that_does_not_stream_is_taken_as_well() -> None:
 
 
 def test_a_stream_without_an_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowhub_assets.nodes.openai_server._LONGEST_ANSWER", 1_000_000)
+    monkeypatch.setattr("flowhub_assets.nodes.models.openai_server._LONGEST_ANSWER", 1_000_000)
     with http_server() as server:
         endless = itertools.repeat(b'data: {"choices": [{"delta": {"content": "ha"}}]}\n\n' * 100)
         server.on("/v1/chat/completions", Answer(200, b"", {"Content-Type": "text/event-stream"}, chunks=endless))

@@ -1,0 +1,1 @@
+"""HTTP calls of nodes: guarded addresses, bounded bodies, credentials that stay with their connection."""
