@@ -24,9 +24,9 @@ from dagster import (
 
 from flowhub_assets.errors import TaskKilled
 from flowhub_assets.ir.pipeline import Pipeline
-from flowhub_assets.names import dagster_name, op_name
+from flowhub_assets.names import op_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, failure_job_name
-from flowhub_assets.to_dagster.graphs import is_graph, step_names
+from flowhub_assets.to_dagster.graphs import inner_graph_name, is_graph, step_names
 from flowhub_assets.to_dagster.ops import FAILURE_FIELDS, failure_op_name
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 
@@ -123,7 +123,7 @@ def step_name(pipeline: Pipeline, step_key: str) -> str:
     """What ``flow_steps`` calls a step: its key without the number of a loop's item and the name of the graph."""
     graph, _, name = step_key.partition("[")[0].rpartition(".")
     # The same name in another flow's graph is another step.
-    return name if graph in ("", dagster_name(pipeline.name)) else step_key
+    return name if graph in ("", inner_graph_name(pipeline)) else step_key
 
 
 def _unfinished(instance: DagsterInstance, run: DagsterRun, flow: FlowDefinitions) -> list[str]:

@@ -77,7 +77,7 @@ def pipeline_graph(
     for task in pipeline.finally_tasks:
         nodes.add_last(task)
     return GraphDefinition(
-        dagster_name(pipeline.name),
+        inner_graph_name(pipeline) if outputs else dagster_name(pipeline.name),
         node_defs=list({op.name: op for op in nodes.ops}.values()),
         dependencies=nodes.dependencies,
         output_mappings=[
@@ -88,6 +88,11 @@ def pipeline_graph(
         ],
         description=pipeline.description or None,
     )
+
+
+def inner_graph_name(pipeline: Pipeline) -> str:
+    """The name of the graph behind a pipeline's assets: not that of their job, which is a graph for Dagster, too."""
+    return f"{dagster_name(pipeline.name)}__graph"
 
 
 def step_names(pipeline: Pipeline) -> dict[str, str]:

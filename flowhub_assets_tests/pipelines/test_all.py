@@ -115,3 +115,8 @@ def test_their_files_ship() -> None:
     patterns = settings["options.package_data"]["flowhub_assets.pipelines"].split(", ")
     files = [path for folder in (*FOLDERS, *OF_NODES) for path in folder.iterdir() if path.is_file()]
     assert [str(path) for path in files if not any(path.relative_to(ROOT).match(one) for one in patterns)] == []
+
+
+def test_all_of_them_make_one_code_location() -> None:
+    jobs = {job.name for job in definitions.defs.get_all_jobs()}
+    assert {folder.name for folder in (*FOLDERS, *OF_NODES)} <= jobs

@@ -203,8 +203,8 @@ def test_nodes_with_an_asset_make_a_graph_of_assets(tmp_path: Path) -> None:
     assert set(assets.node_def.node_dict) == {"load", "rows", "mail"}
     ran = run_graph(flow, tmp_path)
     assert ran.result.success
-    assert ran.steps("ASSET_MATERIALIZATION") == ["by_hand.mail", "by_hand.rows"]
-    assert ran.steps("STEP_SUCCESS") == ["by_hand.load", "by_hand.mail", "by_hand.rows"]
+    assert ran.steps("ASSET_MATERIALIZATION") == ["by_hand__graph.mail", "by_hand__graph.rows"]
+    assert ran.steps("STEP_SUCCESS") == ["by_hand__graph.load", "by_hand__graph.mail", "by_hand__graph.rows"]
     assert ran.values.load_latest("rows") == {"rows": 3}
 
 
