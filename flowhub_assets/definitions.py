@@ -31,9 +31,10 @@ def load(path: Path) -> LoadedFile:
     if path.suffix == ".py":
         module = load_module(str(path))
         return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
-    for folder in {*folders, path.parent}:
+    for folder in folders:
         # Kinds of node that do not load are told by their own file.
         node_files.load_nodes(str(folder))
+    node_files.load_nodes(str(path.parent), below=False)
     return LoadedFile(load_file(str(path)))
 
 

@@ -78,8 +78,10 @@ def _load_own_nodes(folder: str) -> None:
     from flowhub_assets.nodes.finding import load_nodes
     from flowhub_assets.resources.settings import read_settings
 
-    folders = dict.fromkeys([*map(str, read_settings().folders), folder])
-    found = [file.error for one in folders for file in load_nodes(one) if file.error is not None]
+    files = [file for one in read_settings().folders for file in load_nodes(str(one))]
+    # Only beside the file: what lies below its folder, /tmp say, may be anybody's.
+    files += load_nodes(folder, below=False)
+    found = list(dict.fromkeys(file.error for file in files if file.error is not None))
     for error in [*found, *registry.load_installed()]:
         click.echo(f"flowhub: {error}", err=True)
 
