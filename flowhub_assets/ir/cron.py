@@ -46,7 +46,7 @@ def fault(text: str) -> Optional[tuple[str, str]]:
         except ValueError as error:
             return (
                 f"has {part!r} as its {name}: {error}",
-                f"a {name} is {least}-{greatest}, '*', '*/5', '1,15' or '1-5'",
+                f"the {name} is {least}-{greatest}, '*', '*/5', '1,15' or '1-5'",
             )
     return _never(days=values[2], months=values[3])
 
