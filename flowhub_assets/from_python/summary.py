@@ -7,8 +7,9 @@ import json
 import os
 import shlex
 import sys
+from typing import Optional
 
-from flowhub_assets.errors import TaskFailed
+from flowhub_assets.errors import RunError, TaskFailed
 from flowhub_assets.from_python.arguments import command
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime import outcome as states
@@ -67,16 +68,21 @@ def _result_line(pipeline: Pipeline, arguments: argparse.Namespace, outcome: Out
 
 def _error_lines(outcome: Outcome) -> list[str]:
     lines = []
-    if isinstance(outcome.error, TaskFailed) and outcome.error.traceback:
-        lines.append(outcome.error.traceback)
+    lines += _traceback(outcome.error)
     if outcome.error is not None:
         lines.append(str(outcome.error))
     failure = outcome.failure
     if failure is not None and failure.error is not None:
-        if isinstance(failure.error, TaskFailed):
-            lines.append(failure.error.traceback)
+        lines += _traceback(failure.error)
         lines.append(f"on_failure itself failed, too:\n{failure.error}")
     return lines
+
+
+def _traceback(error: Optional[RunError]) -> list[str]:
+    """The frames of the user's code; what a node says of itself has none, and is told by the error's own text."""
+    if isinstance(error, TaskFailed) and '  File "' in error.traceback:
+        return [error.traceback]
+    return []
 
 
 def _output(arguments: argparse.Namespace, outcome: Outcome) -> str:

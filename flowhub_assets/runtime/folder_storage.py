@@ -126,9 +126,12 @@ class FolderStorage:
         return data
 
     def write(self, key: str, data: bytes) -> str:
-        """Writes a file whole or not at all; returns its URL."""
+        """Writes a file whole or not at all; returns its URL. It is on the disk by then: a run's log builds on it."""
         with self.open(key, "wb") as file:
             file.write(data)
+            with file_errors(key, "write"):
+                file.flush()
+                os.fsync(file.fileno())
         return self.url(key)
 
     def url(self, key: str) -> str:

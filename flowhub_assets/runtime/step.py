@@ -6,16 +6,29 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowhub_assets.errors import FlowhubError, RunError, TaskFailed, ValueMissing, ValueRefused
+from flowhub_assets.errors import (
+    DefinitionError,
+    FlowhubError,
+    InputError,
+    ProfileError,
+    RunError,
+    TaskFailed,
+    ValueMissing,
+    ValueRefused,
+)
 from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.ir.task_tree import noun, told
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.secret_values import mask_secrets
 from flowhub_assets.runtime.show import Shown, collect_shown
 from flowhub_assets.runtime.user_traceback import error_text, user_line, user_traceback
 
 _MOST_KEYS_TOLD = 20
+
+#: What a step finds wrong in a profile, a file or its input is as wrong at the next try.
+_STAYS_WRONG = (DefinitionError, InputError, ProfileError)
 
 #: The plain function of a task: takes one dict per parameter, returns a dict.
 Body = Callable[..., Any]
@@ -64,9 +77,9 @@ def step_inputs(
     missing = [name for name in task.needs if name not in outputs and name != FLOW_INPUT and name not in skipped]
     if missing:
         raise ValueMissing(
-            f"task {task.name!r} needs the output of {', '.join(map(repr, missing))}, which was not saved",
+            f"{told(task)} needs the output of {', '.join(map(repr, missing))}, which was not saved",
             where=task.source,
-            effect=f"Task {task.name!r} has no args.",
+            effect=f"{noun(task).capitalize()} {task.name!r} has no args.",
             remedy=f"Run {', '.join(missing)} first.",
         )
     given = [json_copy(flow_input if name == FLOW_INPUT else outputs.get(name, {})) for name in task.needs]
@@ -108,15 +121,15 @@ def run_step(
 
 def error_value(error: BaseException) -> dict[str, Any]:
     """The value of a task that failed and lets the run go on: ``{"error": {"message": ..., "type": ...}}``."""
-    told = failure_args({}, "", error)
-    return {"error": {"message": told["error"], "type": told["error_type"]}}
+    args = failure_args({}, "", error)
+    return {"error": {"message": args["error"], "type": args["error_type"]}}
 
 
 def _require_port(task: Task, value: Mapping[str, Any]) -> None:
     port = value.get("port")
     if port not in task.ports:
         raise ValueRefused(
-            f"task {task.name!r} chose the port {port!r}",
+            f"{told(task)} chose the port {port!r}",
             where=task.source,
             effect="No task downstream knows whether it is to run.",
             remedy=f"Choose one of its ports: {listed(task.ports)}.",
@@ -129,8 +142,8 @@ def failure_args(flow_input: Mapping[str, Any], failed_task: str, error: BaseExc
         text, kind, traceback = error.error, error.error_type, error.traceback
     else:
         text, kind, traceback = getattr(error, "what", error_text(error)), type(error).__name__, error_text(error)
-    told = {"failed_task": failed_task, "error": text, "error_type": kind, "traceback": traceback}
-    return {**json_copy(flow_input), **told}
+    failure = {"failed_task": failed_task, "error": text, "error_type": kind, "traceback": traceback}
+    return {**json_copy(flow_input), **failure}
 
 
 def _task_failed(
@@ -139,7 +152,7 @@ def _task_failed(
     kind = type(error).__name__
     text = mask_secrets(error_text(error), env)
     if isinstance(error, SystemExit):
-        what = f"task {task.name!r} called sys.exit({text})"
+        what = f"{told(task)} called sys.exit({text})"
         effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
     else:
         said, effect, remedy = text, "", str(getattr(error, "remedy", "")) or _missing_key(error, args)
@@ -147,7 +160,7 @@ def _task_failed(
             # Its effect and remedy follow on lines of their own.
             said = mask_secrets(f"{error.where}: {error.what}" if error.where else error.what, env)
             effect = mask_secrets(error.effect, env)
-        what = f"task {task.name!r} failed: {kind}: {said}" if said else f"task {task.name!r} failed: {kind}"
+        what = f"{told(task)} failed: {kind}: {said}" if said else f"{told(task)} failed: {kind}"
     return TaskFailed(
         what,
         where=user_line(error) or task.source,
@@ -158,7 +171,7 @@ def _task_failed(
         traceback=mask_secrets(user_traceback(error), env),
         # An error that tells of another one, which came from another process say, names that one's classes, too.
         error_types=(*(one.__name__ for one in type(error).__mro__[:-1]), *getattr(error, "stands_for", ())),
-        retry=getattr(error, "retry", True) is not False,
+        retry=getattr(error, "retry", True) is not False and not isinstance(error, _STAYS_WRONG),
     )
 
 
