@@ -54,7 +54,7 @@ screenshots: $(VENV)/.screenshots $(HOME_HERE)/dagster.yaml ## take the README's
 	$(BIN)/python .ci/screenshots.py
 
 lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml
-	$(LOCK) --extra demo --extra dev --extra ml --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
+	$(LOCK) --extra demo --extra dev --extra ml --extra nodes --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
 	$(LOCK) --extra airflow --output-file deploy/constraints-airflow.txt
 
 clean: ## remove the environment, the caches and Dagster's storage
