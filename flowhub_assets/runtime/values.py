@@ -51,32 +51,36 @@ class Values:
 
     def save(self, run_id: str, task: str, value: Any) -> str:
         """Writes the task's output for this run and as its latest; returns the URL of the run's own document."""
-        document = encode_value(value, task)
-        url = self.storage.write(self.run_key(run_id, task), document)
-        self.storage.write(self.latest_key(task), document)
-        return url
+        return self.write(run_id, task, encode_value(value, task), latest=True)
 
-    def save_for_run(self, run_id: str, task: str, value: Any) -> str:
-        """Writes the task's output for this run only; returns its URL."""
-        return self.storage.write(self.run_key(run_id, task), encode_value(value, task))
+    def write(self, run_id: str, task: str, document: bytes, *, latest: bool) -> str:
+        """Writes a document of encode_value for this run, also as the task's latest if asked; returns the run's URL."""
+        url = self.storage.write(self.run_key(run_id, task), document)
+        if latest:
+            self.storage.write(self.latest_key(task), document)
+        return url
 
     def load(self, run_id: str, task: str) -> dict[str, Any]:
         """The output of ``task`` in that run. Raises ValueMissing."""
-        return self._load(self.run_key(run_id, task), f"task {task!r} has no saved output in run {run_id}")
+        return decode_value(self.read(run_id, task), where=self.storage.url(self.run_key(run_id, task)))
+
+    def read(self, run_id: str, task: str) -> bytes:
+        """The document of ``task`` in that run. Raises ValueMissing."""
+        return self._read(self.run_key(run_id, task), f"task {task!r} has no saved output in run {run_id}")
 
     def load_latest(self, task: str) -> dict[str, Any]:
         """The last output that ``task`` saved in any run. Raises ValueMissing."""
-        return self._load(self.latest_key(task), f"task {task!r} has no saved output")
+        document = self._read(self.latest_key(task), f"task {task!r} has no saved output")
+        return decode_value(document, where=self.storage.url(self.latest_key(task)))
 
-    def _load(self, key: str, missing: str) -> dict[str, Any]:
+    def _read(self, key: str, missing: str) -> bytes:
         url = self.storage.url(key)
         try:
-            data = self.storage.read(url)
+            return self.storage.read(url)
         except ObjectMissing:
             raise ValueMissing(
                 missing, where=url, effect="What depends on it has no args.", remedy="Run that task first."
             ) from None
-        return decode_value(data, where=url)
 
 
 def _document(form: dict[str, Any]) -> bytes:

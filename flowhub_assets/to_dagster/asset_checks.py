@@ -7,6 +7,7 @@ from typing import Any
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, AssetKey, asset_check
 
 from flowhub_assets.errors import FlowhubError
+from flowhub_assets.executor.placement import LIGHT, PLACEMENT_TAG
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
@@ -30,6 +31,7 @@ def _check(runnable: Runnable, task: Task, key: AssetKey) -> AssetChecksDefiniti
         name=f"{dagster_name(task.name)}_check",
         description=condition,
         required_resource_keys={"profile", "storage"},
+        op_tags={PLACEMENT_TAG: LIGHT},
     )
     def check(context: AssetCheckExecutionContext) -> AssetCheckResult:
         from flowhub_assets.nodes.asset_check import check_holds

@@ -85,7 +85,7 @@ def flow_definitions(runnable: Runnable, shared: dict[str, Any], executor: Execu
         assets=assets,
         checks=checks,
         job=job,
-        failure_job=_failure_job(runnable, shared),
+        failure_job=_failure_job(runnable, shared, executor),
         schedules=tuple(schedules_for(runnable.pipeline, job)),
         sensors=tuple(interval_sensors(runnable.pipeline, job)),
     )
@@ -107,7 +107,7 @@ def _job_of_assets(
     return alone.resolve_job_def(name), tuple(assets), ()
 
 
-def _failure_job(runnable: Runnable, shared: dict[str, Any]) -> JobDefinition | None:
+def _failure_job(runnable: Runnable, shared: dict[str, Any], executor: ExecutorDefinition) -> JobDefinition | None:
     """The job for a failed run: on_failure and, beside it, what comes last in any case."""
     pipeline = runnable.pipeline
     tasks = [*([pipeline.failure_task] if pipeline.failure_task else []), *pipeline.finally_tasks]
@@ -118,5 +118,6 @@ def _failure_job(runnable: Runnable, shared: dict[str, Any]) -> JobDefinition | 
     graph = GraphDefinition(name, node_defs=[failure_op(runnable, task) for task in tasks])
     return graph.to_job(
         resource_defs={**shared, **flow_resources(pipeline)},
+        executor_def=executor,
         description=f"Calls {names}, once for each failed run of {pipeline.name}.",
     )

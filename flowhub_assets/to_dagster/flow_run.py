@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,14 +12,45 @@ from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
 from flowhub_assets.errors import ValueMissing
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
-from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
-from flowhub_assets.runtime.values import Values
+from flowhub_assets.runtime.values import Values, decode_value, encode_value
+from flowhub_assets.to_dagster.fusing import steps_of_tasks
 from flowhub_assets.to_dagster.params import flow_input, params_config
+
+#: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
+_LARGEST_KEPT = 1 << 18
+_MOST_KEPT = 1 << 26
 
 #: The most runs that a re-execution looks back through for a value.
 _MOST_PARENTS = 50
+
+
+class KeptValues:
+    """The values that were saved or read last, for the steps of one process; large ones are read again."""
+
+    def __init__(self, largest: int = _LARGEST_KEPT, most: int = _MOST_KEPT) -> None:
+        self._largest = largest
+        self._most = most
+        self._bytes = 0
+        self._values: dict[tuple[str, str], tuple[dict[str, Any], int]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str]) -> dict[str, Any] | None:
+        """The value of a run and a name, None if it is not kept."""
+        found = self._values.get(key)
+        return found[0] if found is not None else None
+
+    def put(self, key: tuple[str, str], value: dict[str, Any], size: int) -> None:
+        """Keeps a value whose document has ``size`` bytes, in the place of the oldest ones if need be."""
+        with self._lock:
+            self._bytes -= self._values.pop(key, ({}, 0))[1]
+            if size > self._largest:
+                return
+            self._values[key] = value, size
+            self._bytes += size
+            while self._bytes > self._most:
+                self._bytes -= self._values.pop(next(iter(self._values)))[1]
 
 
 class FlowRun:
@@ -30,7 +62,7 @@ class FlowRun:
         self._resources = resources
         #: What each of the graph's steps does, by the name of its op: filled when the first step asks.
         self.steps: dict[str, Callable[[OpExecutionContext, FlowRun], Any]] | None = None
-        self._kept: dict[tuple[str, str], dict[str, Any]] = {}
+        self._kept = KeptValues()
 
     @property
     def pipeline(self) -> Pipeline:
@@ -51,9 +83,9 @@ class FlowRun:
 
     def keep(self, run_id: str, name: str, value: dict[str, Any], *, latest: bool = False) -> str:
         """Saves a value durably, under the task's name; also as its latest if asked. Returns its URL."""
-        save = self.values.save if latest else self.values.save_for_run
-        url = save(run_id, name, value)
-        self._kept[run_id, name] = value
+        document = encode_value(value, name)
+        url = self.values.write(run_id, name, document, latest=latest)
+        self._kept.put((run_id, name), value, len(document))
         return url
 
     def load(self, context: OpExecutionContext, name: str) -> dict[str, Any] | None:
@@ -64,7 +96,7 @@ class FlowRun:
         run = context.run
         for _ in range(_MOST_PARENTS):
             value = self._load(run.run_id, name)
-            if value is not None or run.parent_run_id is None or _has_step(run.step_keys_to_execute, name):
+            if value is not None or run.parent_run_id is None or self._has_step(run.step_keys_to_execute, name):
                 return value
             parent = context.instance.get_run_by_id(run.parent_run_id)
             if parent is None:
@@ -98,12 +130,29 @@ class FlowRun:
         return {name: value for name, value in found.items() if value is not None}
 
     def _load(self, run_id: str, name: str) -> dict[str, Any] | None:
-        if (run_id, name) not in self._kept:
+        value = self._kept.get((run_id, name))
+        if value is None:
             try:
-                self._kept[run_id, name] = self.values.load(run_id, name)
+                document = self.values.read(run_id, name)
             except ValueMissing:
                 return None
-        return self._kept[run_id, name]
+            value = decode_value(document)
+            self._kept.put((run_id, name), value, len(document))
+        return value
+
+    @cached_property
+    def _step_of(self) -> dict[str, str]:
+        return steps_of_tasks(self.pipeline)
+
+    def _has_step(self, step_keys: Iterable[str] | None, name: str) -> bool:
+        """Whether a run that executes ``step_keys`` (None: all) has the step that saves ``name``."""
+        if step_keys is None:
+            return True
+        task, _, part = name.partition("/")
+        step = self._step_of.get(task, task)
+        if part:
+            step = f"{step}__items" if part == "items" else f"{step}__each[{part}]"
+        return any(key.rpartition(".")[2] == step for key in step_keys)
 
 
 def flow_run_resource(runnable: Runnable) -> ResourceDefinition:
@@ -120,9 +169,11 @@ def flow_run_resource(runnable: Runnable) -> ResourceDefinition:
     )
 
 
-def _has_step(step_keys: Iterable[str] | None, name: str) -> bool:
-    """Whether a run that executes ``step_keys`` (None: all) has the step of that task."""
-    if step_keys is None:
-        return True
-    own = dagster_name(name.partition("/")[0])
-    return any(key.rpartition(".")[2].partition("[")[0] == own for key in step_keys)
+def items_name(task: Task) -> str:
+    """Under which name a loop's list is saved."""
+    return f"{task.name}/items"
+
+
+def iteration_name(task: Task, index: int) -> str:
+    """Under which name one iteration's result is saved."""
+    return f"{task.name}/{index}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.names import dagster_name
 
 
 def groups(pipeline: Pipeline) -> list[tuple[Task, ...]]:
@@ -25,6 +26,18 @@ def groups(pipeline: Pipeline) -> list[tuple[Task, ...]]:
         members.setdefault(_leader(leader, task.name), []).append(task)
     order = {task.name: number for number, task in enumerate(pipeline.tasks)}
     return [tuple(group) for group in sorted(members.values(), key=lambda g: (level[g[0].name], order[g[0].name]))]
+
+
+def step_name(group: tuple[Task, ...]) -> str:
+    """The name of the op of a group; a loop's list and iterations have it with __items and __each behind it."""
+    name = dagster_name(group[0].name)
+    return name if len(group) == 1 else f"{name}__and_{len(group) - 1}_more"
+
+
+def steps_of_tasks(pipeline: Pipeline) -> dict[str, str]:
+    """Each task → the op of its step."""
+    found = {task.name: step_name(group) for group in groups(pipeline) for task in group}
+    return found | {task.name: dagster_name(task.name) for task in pipeline.finally_tasks}
 
 
 def can_fuse(task: Task) -> bool:

@@ -20,7 +20,7 @@ from flowhub_assets.runtime.retrying import worth_retry
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, step_inputs
 from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.to_dagster.failures import as_failure
-from flowhub_assets.to_dagster.flow_run import FlowRun
+from flowhub_assets.to_dagster.flow_run import FlowRun, items_name, iteration_name
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.value_io import SAVED_AS, link_to
@@ -92,16 +92,6 @@ def fused_step(context: OpExecutionContext, run: FlowRun, tasks: Sequence[Task])
         _require(outcome)
     if any(one.value is not None for one in outcome.tasks.values()):
         yield Output(None, RAN, metadata={"tasks": _table(outcome)})
-
-
-def items_name(task: Task) -> str:
-    """Under which name a loop's list is saved."""
-    return f"{task.name}/items"
-
-
-def iteration_name(task: Task, index: int) -> str:
-    """Under which name one iteration's result is saved."""
-    return f"{task.name}/{index}"
 
 
 def _settled(

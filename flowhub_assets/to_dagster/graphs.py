@@ -34,7 +34,7 @@ from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.flow_run import FlowRun
-from flowhub_assets.to_dagster.fusing import groups
+from flowhub_assets.to_dagster.fusing import groups, step_name
 from flowhub_assets.to_dagster.graph_tasks import (
     ITEM,
     RAN,
@@ -53,6 +53,7 @@ AFTER = "after"
 _BACKOFF = {"linear": Backoff.LINEAR, "exponential": Backoff.EXPONENTIAL}
 _TYPE_TAG = "dagster/compute_kind"
 
+After = list[DependencyDefinition] | DependencyDefinition | DynamicCollectDependencyDefinition
 Inputs = Mapping[str, DependencyDefinition | MultiDependencyDefinition | DynamicCollectDependencyDefinition]
 
 
@@ -99,7 +100,7 @@ def step_names(pipeline: Pipeline) -> dict[str, str]:
     """The last part of each step's key → the task that it is about; for several tasks in one step, the first."""
     found: dict[str, str] = {}
     for group in groups(pipeline):
-        found[_step_name(group)] = group[0].name
+        found[step_name(group)] = group[0].name
         if group[0].loop is not None:
             found |= dict.fromkeys(_loop_names(group[0]), group[0].name)
     return found | {dagster_name(task.name): task.name for task in pipeline.finally_tasks}
@@ -165,7 +166,7 @@ def _steps_of(pipeline: Pipeline) -> dict[str, _Step]:
     steps: dict[str, _Step] = {}
     for group in [*groups(pipeline), *((task,) for task in pipeline.finally_tasks)]:
         task, loop = group[0], group[0].loop
-        name = _step_name(group)
+        name = step_name(group)
         if len(group) > 1:
             steps[name] = partial(fused_step, tasks=group)
         elif loop is None:
@@ -192,7 +193,7 @@ class _Nodes:
 
     def add(self, group: tuple[Task, ...]) -> None:
         """The ops of one group."""
-        task, name = group[0], _step_name(group)
+        task, name = group[0], step_name(group)
         after = self._edges(group)
         if len(group) > 1:
             self._invoke("fused", name, after, group[0], type="several")
@@ -234,7 +235,7 @@ class _Nodes:
         self,
         step: str,
         name: str,
-        after: list[DependencyDefinition] | DependencyDefinition | DynamicCollectDependencyDefinition,
+        after: After,
         task: Task,
         *,
         ports: tuple[str, ...] = (),
@@ -249,9 +250,21 @@ class _Nodes:
         asked = {key: _text(value) for key, value in op_tags(self._pipeline, task).items() if key != PLACEMENT_TAG}
         # The tasks inside a fused step are tried again there, each as it says itself.
         retry = None if step == "fused" else retry_policy(task.retry)
-        invocation = NodeInvocation(op.name, alias=name, tags={**asked, **(tags or {})}, retry_policy=retry)
-        many = MultiDependencyDefinition(list(after)) if isinstance(after, list) else after
-        self.dependencies[invocation] = {AFTER: many} if after else {}
+        invocation = _Invocation(op.name, alias=name, tags={**asked, **(tags or {})}, retry_policy=retry)
+        self.dependencies[invocation] = {AFTER: _joined(after)} if after else {}
+
+
+class _Invocation(NodeInvocation):
+    """Hashed by the name it is called by, which no other of its graph has: Dagster hashes all that it holds."""
+
+    def __hash__(self) -> int:
+        return hash(self.alias)
+
+
+def _joined(after: After) -> DependencyDefinition | MultiDependencyDefinition | DynamicCollectDependencyDefinition:
+    if not isinstance(after, list):
+        return after
+    return after[0] if len(after) == 1 else MultiDependencyDefinition(list(after))
 
 
 def _text(value: Any) -> str:
@@ -263,11 +276,6 @@ def retry_policy(retry: Retry) -> RetryPolicy | None:
     if not retry.times:
         return None
     return RetryPolicy(max_retries=retry.times, delay=retry.delay, backoff=_BACKOFF.get(retry.backoff))
-
-
-def _step_name(group: tuple[Task, ...]) -> str:
-    name = dagster_name(group[0].name)
-    return name if len(group) == 1 else f"{name}__and_{len(group) - 1}_more"
 
 
 def _loop_names(task: Task) -> tuple[str, str]:

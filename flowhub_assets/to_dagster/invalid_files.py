@@ -66,7 +66,7 @@ def invalid_asset(file: InvalidFile) -> AssetSpec:
         file.key,
         group_name=GROUP,
         description=f"{file.path.name} does not load.\n\n{_paragraphs(file)}",
-        kinds={"python"},
+        kinds={"python" if file.path.suffix == ".py" else "yaml"},
         metadata={"file": MetadataValue.path(str(file.path)), "error": _shown(file)},
     )
 

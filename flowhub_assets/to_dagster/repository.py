@@ -260,11 +260,16 @@ def _refuse_clashes(file: LoadedFile, flows: Sequence[FlowDefinitions]) -> None:
 def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
     same = "" if pipeline.name == other.name else f", which is {job_name(pipeline)!r} in Dagster, as {other.name!r} is"
     return DefinitionError(
-        f"a second flow is named {pipeline.name!r}{same}",
+        f"a second pipeline is named {pipeline.name!r}{same}",
         where=pipeline.source,
         effect=f"Only the first, {other.source}, is loaded.",
-        remedy="Give one of them another name: @flow(name=...).",
+        remedy=f"Give one of them another name: {_where_named(pipeline)}.",
     )
+
+
+def _where_named(pipeline: Pipeline) -> str:
+    """How a pipeline is named in a file of its kind."""
+    return "@flow(name=...)" if pipeline.source.file.endswith(".py") else "metadata: {name: ...}"
 
 
 def _alone(definitions: Definitions, location: CodeLocation, known: set[AssetKey]) -> RepositoryDefinition:

@@ -33,8 +33,10 @@ def call_body(
     mine = StepContext(context.retry_number + 1, context.log, current_step().cancellation)
 
     def call_in_child() -> StepResult:
-        # The child must not write to Dagster's storage: what it logs, it prints, and its parent keeps that.
-        log = line_logger(lambda line: print(line, flush=True))
+        # The child must not write to Dagster's storage: what it logs, it prints, and its parent keeps that. The stream
+        # is the one of now: code that sends its prints to the logger meanwhile would be printing to itself.
+        stdout = sys.stdout
+        log = line_logger(lambda line: print(line, file=stdout, flush=True))
         with importable(os.path.dirname(runnable.pipeline.source.file)), step_context(replace(mine, log=log)):
             return run_step(task, body, inputs, env, ends_run=ends_run)
 

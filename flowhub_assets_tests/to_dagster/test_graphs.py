@@ -11,6 +11,9 @@ import pytest
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Edge, Loop, Node, Retry, Task
 from flowhub_assets.runtime.step import Skip
 from flowhub_assets.runtime.step_context import current_step
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.flow_run import KeptValues
 from flowhub_assets_tests.to_dagster.graph_pipelines import HERE, QUIET, graph_flow, instance_in, light, run_graph
 
 
@@ -185,6 +188,32 @@ def test_a_fused_step_does_not_do_again_what_it_has_done(tmp_path: Path) -> None
         again = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
         assert dg.execute_job(job, instance, run_config=config, reexecution_options=again).success
     assert (tmp_path / "calls").read_text() == "abb"
+
+
+def test_a_run_that_goes_on_repeats_neither_decisions_nor_items_that_ended_well(tmp_path: Path) -> None:
+    job = dg.build_reconstructable_job("flowhub_assets_tests.to_dagster.broken_once", "broken_loop", (str(tmp_path),))
+    config = {**QUIET, "resources": {"storage": {"config": {"workspace": str(tmp_path / "files")}}}}
+    with instance_in(tmp_path) as instance:
+        failed = dg.execute_job(job, instance, run_config=config)
+        assert not failed.success
+        assert sorted((tmp_path / "calls").read_text().split()) == ["check", "item-0", "item-1", "item-2"]
+        (tmp_path / "calls").unlink()
+        (tmp_path / "mended").touch()
+        again = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+        done = dg.execute_job(job, instance, run_config=config, reexecution_options=again)
+        assert done.success
+    assert (tmp_path / "calls").read_text().split() == ["item-1"]
+    values = Values(get_storage({"WORKSPACE": str(tmp_path / "files")}), "by-hand")
+    assert values.load(done.run_id, "end") == {"got": [{"n": 0}, {"n": 10}, {"n": 20}], "no": None}
+
+
+def test_few_and_small_values_are_kept_by_a_process() -> None:
+    kept = KeptValues(largest=10, most=25)
+    for number, size in enumerate([10, 11, 10, 5, 10]):
+        kept.put(("run", str(number)), {"n": number}, size)
+    assert [kept.get(("run", str(number))) for number in range(5)] == [None, None, {"n": 2}, {"n": 3}, {"n": 4}]
+    kept.put(("run", "2"), {"n": 22}, 10)
+    assert kept.get(("run", "2")) == {"n": 22}
 
 
 def asset_flow(check: str | None = None) -> Any:
