@@ -16,6 +16,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, decode_value, encode_value
 from flowhub_assets.to_dagster.fusing import steps_of_tasks
+from flowhub_assets.to_dagster.given_params import require_params
 from flowhub_assets.to_dagster.params import flow_input, params_config
 
 #: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
@@ -58,7 +59,7 @@ class FlowRun:
 
     def __init__(self, runnable: Runnable, given: Mapping[str, Any], resources: Any) -> None:
         self.runnable = runnable
-        self.given = flow_input(runnable.pipeline, given)
+        self._given = given
         self._resources = resources
         #: What each of the graph's steps does, by the name of its op: filled when the first step asks.
         self.steps: dict[str, Callable[[OpExecutionContext, FlowRun], Any]] | None = None
@@ -68,6 +69,12 @@ class FlowRun:
     def pipeline(self) -> Pipeline:
         """The pipeline that runs."""
         return self.runnable.pipeline
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The run's params, over their defaults. Raises InputError for what their schemas do not take."""
+        require_params(self.pipeline, self._given)
+        return flow_input(self.pipeline, self._given)
 
     @cached_property
     def profile(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
 from flowhub_assets.to_dagster.graphs import pipeline_graph
-from flowhub_assets.to_dagster.metadata import definition_metadata
+from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets.to_dagster.run_tags import run_tags
 
@@ -60,6 +60,8 @@ def graph_definitions(
         executor_def=executor,
         description=pipeline.description or None,
         tags=run_tags(pipeline),
+        owners=list(pipeline.owners) or None,
+        metadata=job_metadata(pipeline),
     )
     return GraphDefinitions(job)
 
@@ -110,6 +112,8 @@ def _assets(
         selection=AssetSelection.assets(*keys.values()),
         description=pipeline.description or None,
         tags=run_tags(pipeline),
+        owners=list(pipeline.owners) or None,
+        metadata=job_metadata(pipeline),
     )
     alone = Definitions(assets=[assets], asset_checks=checks, jobs=[unresolved], resources=shared, executor=executor)
     return GraphDefinitions(alone.resolve_job_def(name), (assets,), tuple(checks), resources)

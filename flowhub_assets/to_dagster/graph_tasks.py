@@ -8,7 +8,7 @@ from typing import Any
 
 from dagster import DynamicOutput, MetadataValue, OpExecutionContext, Output, TableRecord
 
-from flowhub_assets.errors import FlowhubError, TaskCancelled
+from flowhub_assets.errors import FlowhubError, RunError, TaskCancelled
 from flowhub_assets.ir.pipeline import LOOP_ITEM, Loop, Task
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime import outcome as told
@@ -112,7 +112,8 @@ def _settled(
     except FlowhubError as error:
         error.where = error.where or str(task.source)
         last = context.retry_number >= task.retry.times or not worth_retry(task.retry, error)
-        if not (task.continue_on_error and last) or isinstance(error, TaskCancelled):
+        of_the_task = isinstance(error, RunError) and not isinstance(error, TaskCancelled)
+        if not (task.continue_on_error and last and of_the_task):
             raise as_failure(error, task.retry) from None
         context.log.warning(f"{error}\n  The run goes on: the task has continueOnError.")
         return StepResult(error_value(error))

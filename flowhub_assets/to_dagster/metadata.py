@@ -50,6 +50,23 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
     return known
 
 
+def job_metadata(pipeline: Pipeline) -> dict[str, Any]:
+    """What the page of a graph's job shows: where it is written, and what each of its nodes is for."""
+    rows = [f"| {task.name} | {_kind(task)} | {_cell(task.description)} |" for task in pipeline.tasks]
+    return {
+        "source": f"{pipeline.source}",
+        "nodes": MetadataValue.md("\n".join(["| node | type | description |", "|---|---|---|", *rows])),
+    }
+
+
+def _kind(task: Task) -> str:
+    return task.node.type if task.node is not None else "Python"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def value_metadata(value: Mapping[str, Any], shown: Iterable[Shown]) -> dict[str, Any]:
     """What a step made: all that the task showed, a preview of its value, and its size."""
     text = json.dumps(value, ensure_ascii=False, indent=2)

@@ -277,3 +277,14 @@ def test_a_node_shows_its_type_and_its_placement() -> None:
     tags = {node.name: node.tags for node in flow.job.graph.nodes}
     assert tags["a"]["dagster/compute_kind"] == "http-request"
     assert [tags[name]["flowhub/placement"] for name in ("a", "b")] == ["light", "heavy"]
+
+
+def test_the_page_of_a_job_says_whose_it_is_and_what_its_nodes_are_for() -> None:
+    tasks = [light("ask", node=Node("http-request"), description="Asks | twice,\nat least."), light("tell", "ask")]
+    job = graph_flow(tasks, {}, owners=("team:data",)).job
+    assert job.owners == ["team:data"]
+    assert str(job.metadata["source"].value) == str(HERE)
+    assert str(job.metadata["nodes"].value).splitlines()[2:] == [
+        "| ask | http-request | Asks \\| twice, at least. |",
+        "| tell | by-hand |  |",
+    ]
