@@ -105,7 +105,8 @@ def _pattern_fault(pattern: object) -> str:
 def value_fault(value: object, schema: Mapping[str, Any]) -> str:
     """Why ``value`` does not fit the plain parts of ``schema``, to be read behind its name; '' if it does.
 
-    Minded are type, enum, const, bounds of numbers, texts and lists, required, and the same in properties and items.
+    Minded are type, enum, const, pattern, bounds of numbers, texts and lists, required, and the same in properties and
+    items.
     """
     kinds = _types(schema)
     if kinds and not any(_is_of(value, kind) for kind in kinds):
@@ -113,7 +114,9 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> str:
     fault = _choice_fault(value, schema.get("enum"))
     if not fault and "const" in schema:
         fault = _choice_fault(value, [schema["const"]])
-    return fault or _bound_fault(value, schema) or _inner_fault(value, schema)
+    return (
+        fault or _mismatch(value, schema.get("pattern")) or _bound_fault(value, schema) or _inner_fault(value, schema)
+    )
 
 
 def _choice_fault(value: object, choices: object) -> str:
@@ -122,6 +125,12 @@ def _choice_fault(value: object, choices: object) -> str:
     hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
     told = f"is {_shown(value)}, not one of {listed(_shown(choice) for choice in choices)}"
     return f"{told}: {hint}" if hint else told
+
+
+def _mismatch(value: object, pattern: object) -> str:
+    if not isinstance(value, str) or not isinstance(pattern, str) or _pattern_fault(pattern):
+        return ""
+    return "" if re.search(pattern, value) else f"is {_shown(value)}, which does not match {pattern}"
 
 
 def _bound_fault(value: object, schema: Mapping[str, Any]) -> str:

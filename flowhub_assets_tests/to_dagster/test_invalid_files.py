@@ -52,7 +52,7 @@ BROKEN = {
     "twice": (
         "@task\ndef t(args):\n    return args\n\n@flow(name='good')\ndef f(args):\n    return t(args)\n",
         7,
-        "a second flow is named 'good'",
+        "a second pipeline is named 'good'",
         "@flow(name=...)",
     ),
     "same_key": (

@@ -123,7 +123,7 @@ def test_two_files_with_one_flow_name_are_told_and_the_first_stays(workflows: Wo
     workflows.write("b.py", MARKED.format(name="b", written="'my_flow'"))
     graph = workflows.repository().asset_graph
     error = graph.get(AssetKey(["_invalid", "b"])).metadata["error"].value
-    assert "a second flow is named 'my_flow', which is 'my_flow' in Dagster, as 'my-flow' is" in error
+    assert "a second pipeline is named 'my_flow', which is 'my_flow' in Dagster, as 'my-flow' is" in error
     assert f"{workflows.folder / 'a.py'}:" in error
     assert AssetKey(["my_flow", "one"]) in set(graph.get_all_asset_keys())
 

@@ -1,0 +1,114 @@
+"""Pipeline files in Dagster: their params against JSON Schema, nodes with a process of their own, what is light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from flowhub_assets.definitions import load, location
+from flowhub_assets.executor.hybrid import hybrid_executor
+from flowhub_assets.executor.placement import LIGHT, PLACEMENT_TAG
+from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
+from flowhub_assets_tests.to_dagster.graph_pipelines import GraphRan, run_graph
+
+HEAD = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {name: by-yaml}\n"
+
+
+def yaml_flow(folder: Path, text: str) -> FlowDefinitions:
+    """The definitions of a pipeline file with this text."""
+    path = folder / "pipeline.yaml"
+    path.write_text(HEAD + dedent(text), encoding="utf-8")
+    (runnable,) = load(path).runnables
+    return location.flow(runnable)
+
+
+PARAMS = """
+params:
+  city: {type: string, enum: [Seoul, Busan], default: Seoul}
+  count: {type: integer, minimum: 1, default: 1}
+  code: {type: string, pattern: "^[A-Z]{2}$", default: KR}
+  size: {anyOf: [{type: integer, multipleOf: 5}, {type: "null"}], default: 5}
+  far: {$ref: "http://127.0.0.1:1/schema.json", default: 1}
+nodes:
+  - {id: first, type: log, retry: {times: 2}, continueOnError: true, inputs: {message: "{{params.city}}"}}
+  - {id: second, type: log, inputs: {message: "{{first.output}}"}}
+"""
+
+
+def ran_with(folder: Path, **params: Any) -> GraphRan:
+    text = PARAMS if "far" in params else "\n".join(line for line in PARAMS.split("\n") if "$ref" not in line)
+    return run_graph(yaml_flow(folder, text), folder, params)
+
+
+def failure(ran: GraphRan) -> str:
+    (event,) = [event for event in ran.result.all_events if event.is_step_failure]
+    data = event.step_failure_data.user_failure_data
+    assert data is not None
+    return data.description or ""
+
+
+def test_params_that_fit_their_schemas(tmp_path: Path) -> None:
+    ran = ran_with(tmp_path, city="Busan", count=3, code="AB", size=10)
+    assert ran.result.success
+    assert ran.value("second") == {"message": "Busan"}
+
+
+@pytest.mark.parametrize(("params", "told"), [
+    ({"city": "Soul"}, "param 'city' is 'Soul', not one of 'Seoul' and 'Busan': did you mean 'Seoul'?"),
+    ({"count": 0}, "param 'count' is 0, below the minimum 1"),
+    ({"code": "x"}, "param 'code' is 'x', which does not match ^[A-Z]{2}$"),
+    ({"count": 0, "code": "x"}, "param 'count' is 0, below the minimum 1; param 'code' is 'x'"),
+    ({"size": 7}, "param 'size' does not fit its schema: 7 is not"),
+    ({"far": 2}, "the schema of param 'far' refers to what it does not hold"),
+])  # fmt: skip
+def test_a_param_that_breaks_its_schema_fails_the_run_before_a_node_runs(
+    tmp_path: Path, params: dict[str, Any], told: str
+) -> None:
+    ran = ran_with(tmp_path, **params)
+    assert not ran.result.success
+    assert ran.steps("STEP_UP_FOR_RETRY") == ran.steps("STEP_OUTPUT") == []
+    assert ran.steps("STEP_FAILURE") == ["first"]
+    assert failure(ran).startswith(f"{tmp_path}/pipeline.yaml:1: {told}")
+    assert "Nothing of this run was started." in failure(ran)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_node_that_asks_for_a_process_of_its_own_prints_and_logs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = """
+    nodes:
+      - id: heavy
+        type: python
+        runOn: cpu
+        config:
+          script: |
+            print("printed")
+            log.warning("logged")
+            result = 1
+    """
+    ran = run_graph(yaml_flow(tmp_path, text), tmp_path)
+    assert ran.result.success
+    out, _ = capfd.readouterr()
+    assert out.splitlines() == ["printed", "WARNING: logged"]
+
+
+def test_what_ends_a_failed_run_and_what_checks_an_asset_need_no_process_of_their_own(tmp_path: Path) -> None:
+    text = """
+    nodes:
+      - {id: rows, type: log, inputs: {message: 3}, asset: {key: rows, check: output > 2}}
+    finally:
+      - {id: sweep, type: log, inputs: {message: swept}}
+    """
+    flow = yaml_flow(tmp_path, text)
+    (check,) = flow.checks
+    assert check.node_def.tags[PLACEMENT_TAG] == LIGHT
+    assert flow.failure_job is not None
+    assert flow.failure_job.executor_def is hybrid_executor
+    (sweep,) = [node for node in flow.failure_job.all_node_defs if node is not flow.failure_job.graph]
+    assert sweep.tags[PLACEMENT_TAG] == LIGHT
+    assert isinstance(flow.job, dg.JobDefinition)
