@@ -294,21 +294,27 @@ def _refused(error: Exception, path: Path) -> DefinitionError:
     )
 
 
-#: A flow's name outside ASCII as it stands in a file; its job is named by a digest.
-_FOREIGN_NAME = re.compile(r"[\w.-]*[^\x00-\x7f][\w.-]*")
+#: The job of a flow whose name has characters outside ASCII is named by a digest of that; such names in a file.
+_DIGEST_JOB = re.compile(r".*_[0-9a-f]{8}")
+_FOREIGN_NAME = re.compile(r"[\w.\x80-\U0010FFFF-]+")
 
 
 def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:
     # A job's name is the flow's with each illegal character turned into _.
     pattern = re.compile(re.escape(job).replace("_", r"[\W_]"))
+    by_digest = _DIGEST_JOB.fullmatch(job) is not None
     later = []
     for path in files:
         text = _text(path)
-        if pattern.search(text) or any(dagster_name(name) == job for name in set(_FOREIGN_NAME.findall(text))):
+        if pattern.search(text) or (by_digest and job in map(dagster_name, _foreign_names(text))):
             yield path
         else:
             later.append(path)
     yield from later
+
+
+def _foreign_names(text: str) -> set[str]:
+    return set() if text.isascii() else {name for name in _FOREIGN_NAME.findall(text) if not name.isascii()}
 
 
 def _text(path: Path) -> str:
