@@ -6,6 +6,7 @@ A block's first words say its language, and perhaps ``title="file"``; an HTML co
 ``<!-- exit 1 -->``   the command ends with this code
 ``<!-- serves -->``   the command runs until it is stopped and answers over HTTP on the port in the variable PORT
 ``<!-- dry run -->``  make only says what it would do (what runs the tests cannot be run by a test)
+``<!-- your servers -->``  the command asks servers of the reader's; their addresses in it become those of ``servers``
 
 Python with a title is saved and loaded, without one it is run as a script; bash is run; JSON, YAML and TOML are read.
 """
@@ -25,7 +26,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -69,10 +70,20 @@ def blocks_of(text: str) -> list[Block]:
     return found
 
 
-def run_blocks(blocks: list[Block], folder: Path, environment: Mapping[str, str], seconds: float = 300) -> None:
-    """Each block in its order, in ``folder``; raises BlockFailed at the first that fails or takes ``seconds``."""
+def run_blocks(
+    blocks: list[Block],
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float = 300,
+    servers: Mapping[str, str] | None = None,
+) -> None:
+    """Each block in its order, in ``folder``; raises BlockFailed at the first that fails or takes ``seconds``.
+
+    ``servers``: each address that a block marked ``your servers`` names, and the one that answers here.
+    """
     said = ""
-    for block in blocks:
+    for written in blocks:
+        block = _served(written, servers or {})
         if block.language in ("", "text"):
             if block.marker == "output":
                 _compare(block, said)
@@ -88,6 +99,18 @@ def run_blocks(blocks: list[Block], folder: Path, environment: Mapping[str, str]
             said = run(block, command, folder, environment, seconds)
         else:
             raise BlockFailed(block, f"nothing here runs the language {block.language!r}")
+
+
+def _served(block: Block, servers: Mapping[str, str]) -> Block:
+    if block.marker != "your servers":
+        return block
+    unused = [address for address in servers if address not in block.code]
+    if not servers or unused:
+        raise BlockFailed(block, f"it names none of the servers {unused or 'that a test gives'}")
+    code = block.code
+    for address, here in servers.items():
+        code = code.replace(address, here)
+    return replace(block, code=code)
 
 
 def _save(block: Block, folder: Path) -> None:

@@ -1,31 +1,87 @@
-"""Every code block of the README is run, in a copy of the checkout, as a newcomer would."""
+"""Every code block of the README and of the format's page is run, in a copy of the checkout, as a newcomer would."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from flowhub_assets.from_yaml.format_schema import definitions, node_parts, node_properties, pipeline_schema
+from flowhub_assets.nodes.expressions.functions import FILTERS, FUNCTIONS
 from flowhub_assets_tests.checkout import ROOT, copy_checkout, installed_environment
+from flowhub_assets_tests.http_server import Answer, http_server
+from flowhub_assets_tests.llm_server import llm_server
+from flowhub_assets_tests.mongo_double import mongo_double
 from flowhub_assets_tests.readme_blocks import Block, BlockFailed, blocks_of, run_blocks
+
+
+FORMAT = ROOT / "flowhub_assets" / "from_yaml" / "FORMAT.md"
 
 
 @pytest.mark.timeout(900)
 def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
+    blocks = blocks_of((ROOT / "README.md").read_text("utf-8"))
+    with http_server() as topics, llm_server() as model, mongo_double() as mongo:
+        topics.on("/topics", Answer.json({"topic": "반도체"}))
+        servers = {
+            "http://localhost:8000/v1": model.url,
+            "http://localhost:8001": topics.url.rstrip("/"),
+            "mongodb://localhost:27017": mongo.url,
+        }
+        run_blocks(blocks, checkout, environment_of(checkout), servers=servers)
+        (article,) = mongo.collection("flume", "articles").find()
+    assert article["title"] == "반도체"
+    assert "뉴스 기사" in article["content"]
+
+
+def environment_of(checkout: Path) -> dict[str, str]:
+    """The variables of somebody who works in ``checkout``; the environment .venv is made there."""
     venv = installed_environment(checkout / ".venv")
-    environment = {
+    return {
         "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "DAGSTER_HOME": str(checkout / ".dagster"),
         "COLUMNS": "160",
         "MAKEFLAGS": "",
         "MAKELEVEL": "",
     }
-    blocks = blocks_of((ROOT / "README.md").read_text("utf-8"))
+
+
+def test_the_example_is_flumes_own_word_for_word() -> None:
+    blocks = {block.title: block.code for block in blocks_of((ROOT / "README.md").read_text("utf-8"))}
+    own = ROOT / "flowhub_assets_tests" / "from_yaml" / "article-generator.yaml"
+    assert blocks["workflows/article-generator.yaml"] == own.read_text("utf-8")
+
+
+def test_every_block_does_what_the_page_of_the_format_says(tmp_path: Path) -> None:
+    blocks = blocks_of(FORMAT.read_text("utf-8"))
     assert blocks
-    run_blocks(blocks, checkout, environment)
+    run_blocks(blocks, tmp_path, environment_of(tmp_path))
+
+
+def test_the_page_of_the_format_names_every_key() -> None:
+    text = FORMAT.read_text("utf-8")
+    parts = {
+        "pipeline": pipeline_schema(),
+        "node": {"properties": node_properties([])},
+        **definitions(),
+        **node_parts(),
+    }
+    missing = [
+        f"{part}: {key}"
+        for part, schema in parts.items()
+        for key in schema.get("properties", {})
+        if not re.search(rf"[`\n ,{{]{re.escape(key)}\b", text)
+    ]
+    assert not missing
+
+
+def test_the_page_of_the_format_names_every_function() -> None:
+    words = set(re.findall(r"`(\w+)`", FORMAT.read_text("utf-8")))
+    assert set(FUNCTIONS) | set(FILTERS) <= words
 
 
 def test_the_korean_readme_has_the_same_blocks() -> None:
@@ -118,6 +174,7 @@ def test_a_sample_readme_runs(tmp_path: Path) -> None:
         ("```toml\na = \n```", "line 1: "),
         ("```cobol\nSTOP RUN.\n```", "nothing here runs the language 'cobol'"),
         ("<!-- serves -->\n```bash\necho gone\n```", "no answer on port"),
+        ("<!-- your servers -->\n```bash\necho gone\n```", "line 2: it names none of the servers"),
     ],
 )
 def test_a_block_that_fails_says_where(tmp_path: Path, text: str, message: str) -> None:
