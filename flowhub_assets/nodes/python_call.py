@@ -11,10 +11,11 @@ import linecache
 import logging
 import os
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.ir.spelling import did_you_mean
@@ -112,7 +113,8 @@ def _as_json(value: Any, context: NodeContext) -> Any:
 @contextlib.contextmanager
 def _code(context: NodeContext) -> Iterator[None]:
     """Sends what is printed inside to the log, and tells what is raised there by the line that raised it."""
-    out, err = _LogLines(context.logger, logging.INFO), _LogLines(context.logger, logging.WARNING)
+    out = _LogLines(context.logger, logging.INFO, sys.stdout)
+    err = _LogLines(context.logger, logging.WARNING, sys.stderr)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield
@@ -141,24 +143,38 @@ def _failed(error: BaseException) -> NodeError:
 
 
 class _LogLines(io.TextIOBase):
-    """Writes each line to a logger."""
+    """Writes each line to a logger. What that prints meanwhile, for it may log by printing, goes to ``stream``."""
 
-    def __init__(self, logger: logging.Logger, level: int) -> None:
+    def __init__(self, logger: logging.Logger, level: int, stream: TextIO) -> None:
         self._logger = logger
         self._level = level
+        self._stream = stream
         self._rest = ""
+        self._busy = threading.local()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        if getattr(self._busy, "logging", False):
+            return self._stream.write(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            self._logger.log(self._level, "%s", line)
+            self._log(line)
         return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
     def finish(self) -> None:
         """Writes what has no end of line."""
         if self._rest:
-            self._logger.log(self._level, "%s", self._rest)
+            self._log(self._rest)
             self._rest = ""
+
+    def _log(self, line: str) -> None:
+        self._busy.logging = True
+        try:
+            self._logger.log(self._level, "%s", line)
+        finally:
+            self._busy.logging = False

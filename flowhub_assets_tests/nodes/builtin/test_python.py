@@ -13,8 +13,9 @@ from flowhub_assets.errors import FlowhubError, TaskKilled, TaskTimedOut
 from flowhub_assets.nodes import NodeContext, NodeError, run
 from flowhub_assets.nodes.bodies import bodies_of
 from flowhub_assets.nodes.builtin.python import Python
-from flowhub_assets.nodes.python_call import ScriptFailed
+from flowhub_assets.nodes.python_call import ScriptFailed, run_script
 from flowhub_assets.nodes.references import task_uses
+from flowhub_assets.runtime.step_log import line_logger
 from flowhub_assets_tests.nodes.pipelines import args_of, node, pipeline
 
 
@@ -132,3 +133,17 @@ def test_a_script_is_taken_as_it_is_written() -> None:
 
 def test_the_profile_is_env(tmp_path: Path) -> None:
     assert of_script("result = env['WORKSPACE']", NodeContext(profile={"WORKSPACE": str(tmp_path)})) == str(tmp_path)
+
+
+def test_a_log_that_is_printed_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    # As in a process of a run that keeps what its steps print: their loggers print, too.
+    context = NodeContext(logger=line_logger(lambda line: print(line, flush=True)))
+    lines = [
+        "import sys",
+        "print('one')",
+        "log.warning('two')",
+        "print('three', file=sys.stderr)",
+        "print('4', end='')",
+    ]
+    assert run_script("\n".join([*lines, "result = 1"]), {}, context) == 1
+    assert capsys.readouterr() == ("one\nWARNING: two\nWARNING: three\n4\n", "")
