@@ -9,6 +9,9 @@ from pydantic import Field, field_validator
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeError, NodeInput, NodeOutput
 from flowhub_assets.nodes.verbatim import VerbatimText
 
+#: Characters of an expression, and of what jmespath says of it, in a message.
+_MOST_SHOWN, _MOST_SAID = 100, 300
+
 
 class JsonTransform(Node):
     """Picks, filters and reshapes JSON with a JMESPath expression.
@@ -16,6 +19,8 @@ class JsonTransform(Node):
     ``rows[?score > `0.5`].{name: title, at: date}`` takes the rows with a high score and two of their keys. Keys with
     hyphens stand in double quotes, texts in single ones, other constants in backticks. What is not there is null.
     The expression is taken as it is written: values of other nodes come in through `data`.
+
+    Its steps make five million entries of lists and objects at most, and take ten seconds.
 
     **Errors**: an expression that cannot be read is told before anything runs; a function that gets a value of
     another type is told with both types. No retry follows.
@@ -38,7 +43,7 @@ class JsonTransform(Node):
     class Config(NodeConfig):
         """The expression."""
 
-        expression: VerbatimText = Field(description="The JMESPath expression, see jmespath.org.")
+        expression: VerbatimText = Field(max_length=10_000, description="The JMESPath expression, see jmespath.org.")
 
         @field_validator("expression")
         @classmethod
@@ -49,7 +54,7 @@ class JsonTransform(Node):
             try:
                 jmespath.compile(value)
             except (JMESPathError, RecursionError) as error:
-                said = " ".join(str(error).split()) or "it is nested too deeply"
+                said = _said(error) or "it is nested too deeply"
                 raise ValueError(f"must be a JMESPath expression: {said}") from None
             return value
 
@@ -70,11 +75,27 @@ class JsonTransform(Node):
         import jmespath
         from jmespath.exceptions import JMESPathError
 
+        from flowhub_assets.nodes.expressions.jmespath_evaluation import TooMuch, evaluated
+
         try:
-            return self.Output(result=jmespath.search(self.config.expression, input.data))
-        except (JMESPathError, RecursionError, TypeError, ValueError) as error:
+            return self.Output(result=evaluated(jmespath.compile(self.config.expression), input.data))
+        except TooMuch as error:
             raise NodeError(
-                f"the expression {self.config.expression!r} does not fit the data: {' '.join(str(error).split())}",
+                f"the expression {_shown(self.config.expression)} asks for too much: {error}",
+                remedy="Give it less data, or do the work in a python node.",
+                retry=False,
+            ) from None
+        except (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
+            raise NodeError(
+                f"the expression {_shown(self.config.expression)} does not fit the data: {_said(error)}",
                 remedy="type(@) tells a value's type; not_null(a, b) takes the first that is there.",
                 retry=False,
             ) from None
+
+
+def _shown(expression: str) -> str:
+    return repr(expression if len(expression) <= _MOST_SHOWN else f"{expression[:_MOST_SHOWN]}…")
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:_MOST_SAID]
