@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from flowhub_assets import pipelines
@@ -31,11 +32,18 @@ def load(path: Path) -> LoadedFile:
     if path.suffix == ".py":
         module = load_module(str(path))
         return LoadedFile([flow.runnable for flow in flows_in(module)], plain_definitions(module))
+    _load_kinds_of_folders()
+    if not any(path.is_relative_to(folder) for folder in folders):
+        node_files.load_nodes(str(path.parent), below=False)
+    return LoadedFile(load_file(str(path)))
+
+
+@cache
+def _load_kinds_of_folders() -> None:
+    """Once in a process: to look through all folders for each of a thousand files takes longer than to read these."""
     for folder in folders:
         # Kinds of node that do not load are told by their own file.
         node_files.load_nodes(str(folder))
-    node_files.load_nodes(str(path.parent), below=False)
-    return LoadedFile(load_file(str(path)))
 
 
 location = CodeLocation(

@@ -192,7 +192,7 @@ def _no_folder(folder: Path) -> InvalidFile:
 
 
 def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile) -> None:
-    _refuse_clashes(file, loaded.flows)
+    _refuse_clashes(file, loaded.pipelines)
     flows = [location.flow(runnable) for runnable in file.runnables]
     claims = [claim for flow in flows for claim in claims_of_flow(flow)]
     if file.definitions is not None:
@@ -200,6 +200,7 @@ def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile)
         claims += claims_of_definitions(file.definitions, alone)
     loaded.claims.take(claims, path)
     loaded.flows.extend(flows)
+    loaded.pipelines |= {job_name(flow.pipeline): flow.pipeline for flow in flows}
     if file.definitions is not None:
         loaded.plain.append(file.definitions)
 
@@ -210,6 +211,8 @@ class _Loaded:
         self.claims = Claims(claims_of_location(own), "the code location itself")
         self.files: dict[tuple[Path, Path], LoadedFile] = {}
         self.flows: list[FlowDefinitions] = []
+        #: Job name → the pipeline whose job that is.
+        self.pipelines: dict[str, Pipeline] = {}
         self.plain: list[Definitions] = []
         self.invalid: list[InvalidFile] = []
 
@@ -248,13 +251,14 @@ def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
     return Definitions.merge(ours, *loaded.plain)
 
 
-def _refuse_clashes(file: LoadedFile, flows: Sequence[FlowDefinitions]) -> None:
-    known = {job_name(flow.pipeline): flow.pipeline for flow in flows}
+def _refuse_clashes(file: LoadedFile, before: Mapping[str, Pipeline]) -> None:
+    own: dict[str, Pipeline] = {}
     for runnable in file.runnables:
         name = job_name(runnable.pipeline)
-        if name in known:
-            raise _clash(runnable.pipeline, known[name])
-        known[name] = runnable.pipeline
+        other = before.get(name) or own.get(name)
+        if other is not None:
+            raise _clash(runnable.pipeline, other)
+        own[name] = runnable.pipeline
 
 
 def _clash(pipeline: Pipeline, other: Pipeline) -> DefinitionError:
