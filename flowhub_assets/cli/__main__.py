@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import click
 
-from flowhub_assets.cli.check import check
-from flowhub_assets.cli.demo import demo
-from flowhub_assets.cli.demo_services import run_with_services
-from flowhub_assets.cli.nodes import nodes
-from flowhub_assets.cli.run import run
-from flowhub_assets.cli.schema import schema
 from flowhub_assets.errors import FlowhubError
 
+#: A verb → its file here, and the command in it. It is imported when it is asked for: one needs Dagster, most do not.
+VERBS = {
+    "check": ("check", "check"),
+    "demo": ("demo", "demo"),
+    "demo-services": ("demo_services", "run_with_services"),
+    "nodes": ("nodes", "nodes"),
+    "run": ("run", "run"),
+    "schema": ("schema", "schema"),
+}
 
-@click.group()
+
+class Verbs(click.Group):
+    """The commands of VERBS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """Their names, in the order in which the help shows them."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - see above
+        """The command of that name, imported."""
+        if cmd_name not in VERBS:
+            return None
+        file, name = VERBS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"flowhub_assets.cli.{file}"), name)
+        return command
+
+
+@click.group(cls=Verbs)
 def flowhub() -> None:
     """Pipelines written once, run on a laptop, in Dagster, on Kubernetes."""
-
-
-flowhub.add_command(check)
-flowhub.add_command(demo)
-flowhub.add_command(run_with_services)
-flowhub.add_command(nodes)
-flowhub.add_command(run)
-flowhub.add_command(schema)
 
 
 def main() -> None:

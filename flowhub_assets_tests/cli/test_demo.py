@@ -36,23 +36,29 @@ def rows(printed: str) -> dict[str, list[str]]:
     return {row[0]: row for row in cells if len(row) == 5 and row[0]}
 
 
-@pytest.fixture
-def copied_package(tmp_path: Path) -> Path:
-    """A copy of the package with two small pipelines, which a test may break."""
-    target = tmp_path / "package"
-    left_out = shutil.ignore_patterns("__pycache__", "iris_report", "voice_report", "speech_rhythm")
+def package_with(target: Path, *pipelines: str) -> Path:
+    """A copy of the package, in ``target``, that ships these pipelines alone."""
+    folders = {path.name for path in (ROOT / "flowhub_assets/pipelines").iterdir() if path.is_dir()}
+    left_out = shutil.ignore_patterns("__pycache__", *(folders - set(pipelines)))
     shutil.copytree(ROOT / "flowhub_assets", target / "flowhub_assets", ignore=left_out)
     return target
 
 
+@pytest.fixture
+def copied_package(tmp_path: Path) -> Path:
+    """A copy of the package with two small pipelines, which a test may break."""
+    return package_with(tmp_path / "package", "quick_start", "failing")
+
+
 def test_each_shipped_pipeline_is_a_line_and_the_second_call_works_too(tmp_path: Path) -> None:
     home = tmp_path / "home" / "not there yet"
-    settings: list[dict[str, str]] = [{"DAGSTER_HOME": str(home)}, {}]
-    for variables in settings:
-        done = run_demo(tmp_path, ROOT, **variables)
+    again = package_with(tmp_path / "package", "quick_start", "failing", "article_generator", "wine_warehouse")
+    calls: list[tuple[Path, dict[str, str]]] = [(ROOT, {"DAGSTER_HOME": str(home)}), (again, {})]
+    for package, variables in calls:
+        done = run_demo(tmp_path, package, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         table = rows(done.stdout)
-        pipelines = ROOT / "flowhub_assets/pipelines"
+        pipelines = package / "flowhub_assets/pipelines"
         shipped = [*pipelines.glob("*/workflow.py"), *pipelines.glob("*/pipeline.yaml")]
         assert len(table) == len(shipped) + 1, done.stdout
         assert table["pipeline"] == ["pipeline", "tasks", "result", "seconds", "values"]
@@ -120,10 +126,11 @@ def test_pyproject_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_cannot_be_had_is_told_in_its_row(tmp_path: Path, copied_package: Path) -> None:
-    starting = copied_package / "flowhub_assets/cli/demo_postgres.py"
+def test_a_database_that_cannot_be_had_is_told_in_its_row(tmp_path: Path) -> None:
+    package = package_with(tmp_path / "package", "article_generator", "wine_warehouse")
+    starting = package / "flowhub_assets/cli/demo_postgres.py"
     starting.write_text(starting.read_text("utf-8").replace('"bin/postgres"\n', '"bin/no-such-program"\n'), "utf-8")
-    done = run_demo(tmp_path, copied_package)
+    done = run_demo(tmp_path, package)
     assert done.returncode == 1, done.stdout
     table = rows(done.stdout)
     assert table["wine-warehouse"][1:3] == ["3/5", "FAILED: PostgreSQL is not installed"]
