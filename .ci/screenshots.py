@@ -1,4 +1,4 @@
-"""Takes the README's pictures from the running UI: ``make screenshots``.
+"""Takes the README's pictures from the running UI: ``make screenshots``, after ``make demo``.
 
 Needs a Chromium: its path in the variable CHROMIUM, or ``chromium`` on the PATH (Debian: apt-get install chromium).
 """
@@ -6,36 +6,43 @@ Needs a Chromium: its path in the variable CHROMIUM, or ``chromium`` on the PATH
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-PICTURES = Path(__file__).parent.parent / ".github" / "screenshots"
-SIZE = {"width": 1400, "height": 860}
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / ".github" / "screenshots"
+SIZE, WIDE = ViewportSize(width=1400, height=860), ViewportSize(width=1960, height=560)
+#: The pipeline of the README that is shown in a run, workflows/<name>.yaml.
+ORDERS = "orders"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _STARTS_WITHIN = 120
 
 
 def main() -> None:
-    """Starts the UI, takes each picture, stops the UI."""
+    """Starts the UI with the README's pipeline of branches and loops, takes each picture, stops the UI."""
     browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not browser_path:
         sys.exit("No Chromium found: install one (Debian: apt-get install chromium), or name it in CHROMIUM.")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with running_ui() as address, sync_playwright() as playwright:
+    with orders_pipeline(), running_ui() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=_FLAGS)
         page = browser.new_page(viewport=SIZE)
-        for take in (graph, asset, launchpad):
+        for take in (graph, asset, launchpad, ops, timeline):
             take(page, address)
             page.screenshot(path=PICTURES / f"{take.__name__}.png")
         browser.close()
@@ -62,6 +69,74 @@ def launchpad(page: Page, address: str) -> None:
     page.get_by_role("button", name="Materialize all").click(modifiers=["Shift"])
     page.get_by_text("quick_start_params").first.wait_for()
     page.wait_for_timeout(3_000)
+
+
+def ops(page: Page, address: str) -> None:
+    """The ops of the README's pipeline of branches and loops."""
+    page.goto(f"{address}/locations/flowhub_assets/jobs/{ORDERS}")
+    page.get_by_text("any_orders").first.wait_for()
+    page.wait_for_timeout(3_000)
+
+
+def timeline(page: Page, address: str) -> None:
+    """A run of it, step by step: what was done, and in grey what was not chosen."""
+    page.goto(f"{address}/runs/{run_to_its_end(address, ORDERS)}")
+    page.set_viewport_size(WIDE)
+    # The whole height for the steps, and their names instead of their milliseconds.
+    for icon in ("expand_arrows", "gantt_waterfall"):
+        page.locator(f"button:has([aria-label='{icon}'])").first.click()
+    page.get_by_text("day_off").first.wait_for()
+    page.wait_for_timeout(3_000)
+
+
+@contextlib.contextmanager
+def orders_pipeline() -> Iterator[None]:
+    """A folder with the pipeline, of which the code location is told."""
+    found = re.search(
+        rf'```yaml title="workflows/{ORDERS}.yaml"\n(.*?)```', (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
+    if found is None:
+        sys.exit(f"The README has no block workflows/{ORDERS}.yaml any more: name another in ORDERS.")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / f"{ORDERS}.yaml").write_text(found[1], "utf-8")
+        os.environ["FLOWHUB_PIPELINES"] = folder
+        yield
+
+
+def run_to_its_end(address: str, job: str) -> str:
+    """Launches the job and waits for its success; the run's id."""
+    selector = {"repositoryLocationName": "flowhub_assets", "repositoryName": "__repository__", "jobName": job}
+    launched = ask(
+        address,
+        "mutation($p: ExecutionParams!) {launchRun(executionParams: $p) "
+        "{__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}",
+        {"p": {"selector": selector, "runConfigData": {}}},
+    )["launchRun"]
+    if "run" not in launched:
+        sys.exit(f"{job} was not launched: {launched}")
+    run = str(launched["run"]["runId"])
+    ends = time.monotonic() + _STARTS_WITHIN
+    status = ""
+    while status != "SUCCESS":
+        if status in ("FAILURE", "CANCELED") or time.monotonic() > ends:
+            sys.exit(f"run {run} of {job} is {status}, not SUCCESS")
+        time.sleep(1)
+        status = ask(address, "query($r: ID!) {runOrError(runId: $r) {... on Run {status}}}", {"r": run})["runOrError"][
+            "status"
+        ]
+    return run
+
+
+def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """What the UI's GraphQL API answers."""
+    request = urllib.request.Request(
+        f"{address}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        data: dict[str, Any] = json.load(answer)["data"]
+    return data
 
 
 @contextlib.contextmanager

@@ -17,7 +17,6 @@ from flowhub_assets_tests.llm_server import llm_server
 from flowhub_assets_tests.mongo_double import mongo_double
 from flowhub_assets_tests.readme_blocks import Block, BlockFailed, blocks_of, run_blocks
 
-
 FORMAT = ROOT / "flowhub_assets" / "from_yaml" / "FORMAT.md"
 
 
