@@ -32,47 +32,46 @@ def template_code(text: str, known: Collection[str]) -> Code:
     code = Code(free_prefix(text))
     position, code_length = 0, 0
     while match := _OPENING.search(text, position):
-        code.text += text[position : match.start()]
+        code.add(text[position : match.start()])
         raw = _RAW.match(text, match.start())
         if raw:
             end = _after(_END_RAW, text, raw.end(), match.start(), "{% raw %}", "{% endraw %}")
-            code.text += text[match.start() : end]
+            code.add(text[match.start() : end])
         elif match.group() == "{#":
             end = _after(re.compile("#}"), text, match.end(), match.start(), "{#", "#}")
-            code.text += text[match.start() : end]
+            code.add(text[match.start() : end])
         else:
             end = _add_code(code, text, match, known)
             code_length += end - match.start()
         if code_length > MOST_CODE:
-            raise TemplateProblem(
-                f"the template has more than {MOST_CODE:,} characters of code in its braces",
-                match.start(),
-                "Do heavy work in a python node.",
-            )
+            raise _too_much_code(match.start())
         position = end
-    code.text += text[position:]
+    code.add(text[position:])
     return code
 
 
 def _add_code(code: Code, text: str, opening: re.Match[str], known: Collection[str]) -> int:
     """Adds one pair of braces and what is in it; the offset after it."""
     start, closing = opening.end(), _ENDS[opening.group()]
-    code.text += opening.group()
+    code.add(opening.group())
     if text[start : start + 1] in ("-", "+"):
-        code.text += text[start]
+        code.add(text[start])
         start += 1
     reader, depth = NameReader(code, known), 0
     is_statement = opening.group() == "{%"
     for kind, token, offset in tokens(text, start):
         end = closing.match(text, offset) if not depth else None
         if end:
-            code.text += end.group()
+            code.add(end.group())
             return end.end()
-        if offset - start > MOST_CODE:
+        if offset + len(token) - start > MOST_CODE:
+            if closing.search(text, start):
+                raise _too_much_code(opening.start())
             break
         if kind == "run" and is_statement:
             # The statement's own word, and what may stand beside it, as in {%if-x%}, is no name.
-            code.text, reader.before, is_statement = code.text + token, token, False
+            code.add(token)
+            reader.before, is_statement = token, False
             continue
         depth += (kind == "open") - (kind == "close")
         if depth > DEEPEST:
@@ -85,6 +84,11 @@ def _add_code(code: Code, text: str, opening: re.Match[str], known: Collection[s
         opening.start(),
         f"Write {mark} after it, or {{{{ '{opening.group()}' }}}} if the braces themselves are meant.",
     )
+
+
+def _too_much_code(offset: int) -> TemplateProblem:
+    what = f"the template has more than {MOST_CODE:,} characters of code in its braces"
+    return TemplateProblem(what, offset, "Do heavy work in a python node.")
 
 
 def _after(end: re.Pattern[str], text: str, start: int, opened: int, opening: str, closing: str) -> int:

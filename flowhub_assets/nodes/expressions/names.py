@@ -50,11 +50,20 @@ class Code:
     """
 
     prefix: str
-    text: str = ""
     names: dict[str, tuple[str, int]] = field(default_factory=dict)
     others: dict[str, tuple[int, str, int]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     keep_attributes: bool = True
+    _pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was added."""
+        return "".join(self._pieces)
+
+    def add(self, piece: str) -> None:
+        """Adds to the text: to grow a text itself would copy it for each of a hundred thousand comments."""
+        self._pieces.append(piece)
 
     def identifier(self, name: str, offset: int) -> str:
         """A new identifier for ``name``."""
@@ -88,9 +97,9 @@ class NameReader:
     def add(self, kind: str, word: str, offset: int, then: str = "", depth: int = 0) -> None:
         """``word`` is a token, ``then`` the text that follows it, ``depth`` how many brackets are open there."""
         if kind != "run":
-            self.code.text += word
+            self.code.add(word)
         elif self.before == "|" or (self.before in ("is", "is not") and word != "not"):
-            self.code.text += word  # the name of a filter or a test
+            self.code.add(word)  # the name of a filter or a test
         else:
             self._run(word, offset, then, depth)
         if kind != "space":
@@ -102,16 +111,16 @@ class NameReader:
         while index < len(parts):
             part, place = parts[index]
             if part in "-.":
-                self.code.text += part
+                self.code.add(part)
                 is_attribute = part == "."
                 index += 1
                 continue
             last = index == len(parts) - 1
             if is_attribute:
-                self.code.text += part if self.code.keep_attributes else self.code.identifier(part, offset + place)
+                self.code.add(part if self.code.keep_attributes else self.code.identifier(part, offset + place))
                 index += 1
             elif last and depth and re.match(r"\s*=(?!=)", then):
-                self.code.text += part  # a keyword argument
+                self.code.add(part)  # a keyword argument
                 index += 1
             else:
                 index += self._name(parts[index : index + _MOST_PARTS], offset + place, (token, offset))
@@ -125,18 +134,18 @@ class NameReader:
                 break
             known = self.code.asked.setdefault(name, name in self.known)
             if known:
-                self.code.text += self.code.identifier(name, offset)
+                self.code.add(self.code.identifier(name, offset))
                 return count
         word = parts[0][0]
         if word[0].isdigit():
             number = "".join(part for part, _ in parts[:3]) if len(parts) > 2 and parts[1][0] == "." else word
-            self.code.text += number
+            self.code.add(number)
             return 3 if number != word else 1
         if word not in KEYWORDS:
             self.code.others.setdefault(word, (offset, *run))
             if word.startswith("$"):
                 raise unknown(word, self.code, self.known)
-        self.code.text += word
+        self.code.add(word)
         return 1
 
 

@@ -14,6 +14,8 @@ from flowhub_assets.nodes.expressions.text import text_of
 
 _PATH = re.compile(r"\{\{\s*(\$?\w+(?:[-.]\w+)*)\s*\}\}")
 _LEADING_DIGIT = re.compile(r"\d")
+#: Characters; each hyphen and dot of a path may end the name that it begins with.
+_LONGEST_PATH = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def simple_template(text: str, known: Collection[str]) -> SimpleTemplate | None:
     asked: dict[str, bool] = {}
     end = 0
     for match in _PATH.finditer(text):
-        name = _name(match.group(1), match.start(1), known, asked)
+        short = len(match.group(1)) <= _LONGEST_PATH
+        name = _name(match.group(1), match.start(1), known, asked) if short else None
         if name is None or "{{" in text[end : match.start()]:
             return None
         if match.start() > end:

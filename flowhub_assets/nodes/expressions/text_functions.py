@@ -18,6 +18,8 @@ from flowhub_assets.nodes.expressions.text import json_text, text_of
 
 #: Digits of a text that becomes a whole number.
 _MOST_DIGITS = 1_000
+#: Where str.splitlines ends a line.
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 def text(value: Any, what: str = "it") -> str:
@@ -115,8 +117,9 @@ def split(budget: Budget, value: Any, separator: Any = None, most: Any = -1) -> 
 
 def lines(budget: Budget, value: Any) -> list[str]:
     """The lines of the text."""
-    budget.entries(text(value, "splitlines").count("\n") + 1)
-    return text(value).splitlines()
+    given = text(value, "splitlines")
+    budget.entries(sum(map(given.count, _LINE_ENDS)) + 1)
+    return given.splitlines()
 
 
 def truncate(_: Budget, value: Any, length: Any = 255, end: Any = "…") -> str:

@@ -239,3 +239,17 @@ def test_any_text_is_rendered_or_told(text: str) -> None:
     except TemplateProblem as problem_told:
         found = problem_told
     assert found is None or (found.what and 0 <= found.offset <= len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{{ (data }}", "is never closed"),
+        ("{{ data " + " " * 20_000, "is never closed"),
+        ("{{ data " + " " * 20_000 + "}}", "more than 10,000 characters of code"),
+        ("{{ data" + ".a" * 20_000 + " }}", "more than 10,000 characters of code"),
+    ],
+)
+def test_what_is_too_long_and_what_is_not_closed_are_told_apart(text: str, what: str) -> None:
+    with pytest.raises(TemplateProblem, match=what):
+        template_names(text, ["data"])
