@@ -32,8 +32,10 @@ from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets.to_dagster.run_tags import run_tags
 
-# A graph's own resources are worth more than Dagster's promise that the parameter stays; the version is pinned.
-warnings.filterwarnings("ignore", message="Parameter `resource_defs` of .*from_graph", category=BetaWarning)
+# A graph's resources and a job's owners are worth more than Dagster's promise that the parameters stay; the version is
+# pinned.
+for _parameter in ("`resource_defs` of .*from_graph", "`owners` of .*(to_job|define_asset_job)"):
+    warnings.filterwarnings("ignore", message=f"Parameter {_parameter}", category=BetaWarning)
 
 
 @dataclass(frozen=True)
