@@ -34,7 +34,7 @@ from flowhub_assets.to_dagster.run_tags import run_tags
 
 # A graph's resources and a job's owners are worth more than Dagster's promise that the parameters stay; the version is
 # pinned.
-for _parameter in ("`resource_defs` of .*from_graph", "`owners` of .*(to_job|define_asset_job)"):
+for _parameter in ("`resource_defs` of .*from_graph", "`owners` of "):
     warnings.filterwarnings("ignore", message=f"Parameter {_parameter}", category=BetaWarning)
 
 
