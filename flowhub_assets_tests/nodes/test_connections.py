@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from flowhub_assets.errors import ProfileError
-from flowhub_assets.nodes import NodeContext
+from flowhub_assets.nodes import Node, NodeContext, registry
 from flowhub_assets.nodes.connections import connection_key, connection_url
+from flowhub_assets.nodes.validation import problems_in
 
 URL = "mongodb://admin:hunter2@db/"
 
@@ -55,3 +56,15 @@ def test_what_is_no_url_is_told_without_its_value(value: Any) -> None:
         connection_url({"MONGODB_URL": value}, "mongodb")
     assert "MONGODB_URL" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+CONNECTED = [kind for kind in registry.all() if kind.Config and "connection" in kind.Config.model_fields]
+
+
+@pytest.mark.parametrize("kind", CONNECTED, ids=lambda kind: kind.name)
+def test_a_url_in_place_of_a_connection_is_refused_and_not_told(kind: type[Node]) -> None:
+    assert kind.Config
+    problems = problems_in(kind.Config, {"connection": "https://me:planted@host/path"})
+    (problem,) = [one for one in problems if one.path == ("connection",)]
+    assert "planted" not in f"{problem.what} {problem.remedy}"
+    assert "is a URL" in problem.what

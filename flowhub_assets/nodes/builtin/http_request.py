@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from flowhub_assets.nodes.connection_names import ConnectionName
 from flowhub_assets.nodes.daemon_call import in_daemon_thread
 from flowhub_assets.nodes.http.body import ACCEPT_ENCODING, body_bytes, body_chunks
 from flowhub_assets.nodes.http.call import HttpFailed, Told, answer, bare, refused, within
@@ -80,7 +81,7 @@ class HttpRequest(Node):
             BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
         ] = Field("GET", description="The request's method.")
         url: str = Field("", description="The address, http or https; with a connection, a path below its address.")
-        connection: str | None = Field(
+        connection: ConnectionName | None = Field(
             None,
             description="The name of a connection, whose address and credentials are used: weather for WEATHER_URL.",
         )

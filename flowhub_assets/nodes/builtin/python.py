@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from flowhub_assets.nodes.python_call import call_function, run_script
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeOutput
 from flowhub_assets.nodes.verbatim import VerbatimTextOrNone
+
+#: Names with dots between them.
+_PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 class Python(Node):
     """Runs Python: a function by its import path, or a script that stands in the pipeline file.
 
     The **function** `package.module:function` is called with `args` as its keyword arguments; what it returns is
-    the result. It may be async. The **script** finds `args`, `env` (the profile) and `log` (a logger); it either
-    sets `result`, or defines `main(args)`, which is called. What either prints goes to the step's log. A script is
-    taken as it is written, braces and all: values come in through `args`, never by pasting.
+    the result. It may be async. Its path is written out: no template chooses what is run. The **script** finds
+    `args`, `env` (the profile) and `log` (a logger); it either sets `result`, or defines `main(args)`, which is
+    called. What either prints goes to the step's log. A script is taken as it is written, braces and all: values
+    come in through `args`, never by pasting.
 
     It always runs in a process of its own, which can be stopped, and whose death hurts nobody; what it changes in
     memory is gone afterwards. The result must be JSON: numbers, text, true and false, null, lists, objects.
@@ -45,12 +50,19 @@ class Python(Node):
     class Config(NodeConfig):
         """What is run."""
 
-        function: str | None = Field(
+        function: VerbatimTextOrNone = Field(
             None,
-            pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*$",
-            description="package.module:function.",
+            description="package.module:function, written out: no template chooses what is run.",
+            json_schema_extra={"pattern": f"^{_PATH}:{_PATH}$"},
         )
         script: VerbatimTextOrNone = Field(None, description="Python lines that set `result` or define `main(args)`.")
+
+        @field_validator("function")
+        @classmethod
+        def _is_a_path(cls, value: str | None) -> str | None:
+            if value is not None and not re.fullmatch(f"{_PATH}:{_PATH}", value):
+                raise ValueError("must be package.module:function, written out")
+            return value
 
         @model_validator(mode="after")
         def _says_what(self) -> Python.Config:

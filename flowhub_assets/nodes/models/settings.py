@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from flowhub_assets.nodes.connection_names import ConnectionName
 from flowhub_assets.nodes.models.openai_answers import Completion
 from flowhub_assets.nodes.models.openai_server import ModelServer
 from flowhub_assets.nodes.sdk import NodeConfig, NodeContext, NodeOutput
@@ -19,9 +20,8 @@ class ServerConfig(NodeConfig):
     """Which server and model, and how long to wait for it."""
 
     model: str = Field(min_length=1, description="The model's name, as the server knows it.")
-    connection: str = Field(
+    connection: ConnectionName = Field(
         "vllm",
-        min_length=1,
         description="The name of the server's connection: vllm reads VLLM_URL (http://host:8000/v1) and, if the server "
         "asks for one, VLLM_API_KEY.",
     )

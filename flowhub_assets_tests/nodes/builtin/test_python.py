@@ -59,8 +59,8 @@ def test_a_function_is_called_by_its_path() -> None:
         ("statistics.deep:y", "no module 'statistics.deep'"),
         ("statistics:fmeen", "did you mean 'fmean'"),
         ("math:pi", "not a function"),
-        ("statistics", "package.module:function|pattern"),
-        ("os:system; true", "pattern"),
+        ("statistics", "must be package.module:function"),
+        ("os:system; true", "package.module:function"),
     ],
 )
 def test_a_function_that_is_not_there_is_told(path: str, what: str) -> None:
@@ -147,3 +147,9 @@ def test_a_log_that_is_printed_is_printed_once(capsys: pytest.CaptureFixture[str
     ]
     assert run_script("\n".join([*lines, "result = 1"]), {}, context) == 1
     assert capsys.readouterr() == ("one\nWARNING: two\nWARNING: three\n4\n", "")
+
+
+def test_no_template_chooses_what_is_run() -> None:
+    task = node("call", "python", {"function": "{{trigger.body.function}}"}, {"args": {"command": "id"}})
+    with pytest.raises(NodeError, match="written out"):
+        bodies_of(pipeline(task))["call"](*args_of(task, flow_input={"trigger": {"body": {"function": "os:system"}}}))
