@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ _SNAKE = re.compile(
     r"\b(limit_cpu|limit_memory|node_selector|toleration_seconds|mount_path|sub_path|read_only|host_path|empty_dir"
     r"|config_map|persistent_volume_claim|service_account_name|airflow_sidecar_image)\b"
 )
+_PARAM = re.compile(r"\bparam '([^']*)'")
 _KEYWORD = re.compile(r"\b(\w+)='([^']*)'")
 
 #: The first words of what a check says → the key that it is about, where they differ.
@@ -61,6 +63,9 @@ def _path(report: Report, problem: Problem, of_pipeline: bool, nodes: Sequence[t
     named = [path for name, path in nodes if repr(name) in problem.what]
     start = named[-1] if named else () if of_pipeline or not nodes else nodes[0][1]
     data = _at(report.document.data, start)
+    param = _PARAM.search(problem.what)
+    if param and not start and param[1] in (data.get("params") or {}):
+        return _path_in_param(data["params"][param[1]], ("params", param[1]), _PARAM.sub("", problem.what))
     words = [_camel(word) for word in _WORD.findall(problem.what)]
     keys = [_KEYS.get(word, word) for word in words]
     if start:
@@ -68,6 +73,12 @@ def _path(report: Report, problem: Problem, of_pipeline: bool, nodes: Sequence[t
     else:
         data = {key: value for key, value in data.items() if key not in ("nodes", "edges")}
     return next(filter(None, (_find(data, start, key, words) for key in keys)), start)
+
+
+def _path_in_param(written: Any, start: Path, what: str) -> Path:
+    """The part of a param that the message names first: its default, its type."""
+    words = (word for word in _WORD.findall(what) if isinstance(written, dict) and word in written)
+    return (*start, *itertools.islice(words, 1))
 
 
 def _find(data: Any, path: Path, key: str, words: list[str]) -> Path | None:
