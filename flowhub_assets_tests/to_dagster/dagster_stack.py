@@ -35,7 +35,8 @@ _RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "flowhu
   ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } } } }"""
 _RUN = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { runId jobName status tags { key value } } } } }"
-_LOG = """query($id: ID!) { logsForRun(runId: $id, limit: 20000) { ... on EventConnection { events { __typename
+_LOG = """query($id: ID!, $after: String) { logsForRun(runId: $id, afterCursor: $after) { ... on EventConnection {
+  cursor hasMore events { __typename
   ... on MessageEvent { message stepKey level eventType timestamp }
   ... on ErrorEvent { error { message } } ... on ExecutionStepFailureEvent { failureMetadata { description } }
   ... on LogsCapturedEvent { fileKey }
@@ -128,7 +129,11 @@ class Stack:
 
     def events(self, run_id: str, kind: str = "") -> list[dict[str, Any]]:
         """The run's log, as the UI shows it; only events of ``kind``, STEP_SUCCESS say, if one is named."""
-        events = self.ask(_LOG, id=run_id)["logsForRun"]["events"]
+        told: dict[str, Any] = {"hasMore": True, "cursor": None}
+        events: list[dict[str, Any]] = []
+        while told["hasMore"]:
+            told = self.ask(_LOG, id=run_id, after=told["cursor"])["logsForRun"]
+            events += told["events"]
         return [event for event in events if not kind or event.get("eventType") == kind]
 
     def steps(self, run_id: str, kind: str) -> list[str]:
