@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import dagster as dg
 from flowhub_assets import definitions
 from flowhub_assets.from_python.loading import load_file
 from flowhub_assets.runtime.local import run_pipeline
+from flowhub_assets_tests.benchmarks.dagster_home import instance_in
 from flowhub_assets_tests.benchmarks.generated import chain_file
 from flowhub_assets_tests.benchmarks.row import Row, alternating
 
@@ -28,7 +26,7 @@ def measure(quick: bool = False) -> list[Row]:
     tasks = 5 if quick else 100
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with _instance(folder) as instance:
+        with instance_in(folder / "dagster", SETTINGS.read_text("utf-8")) as instance:
             calls = [
                 _plain_ops(tasks, instance, folder),
                 _local(tasks, folder, in_process=False),
@@ -42,23 +40,6 @@ def measure(quick: bool = False) -> list[Row]:
         Row(f"{chain}: local, in one process", here, theirs, THEIRS),
         Row(f"{chain}: as assets in Dagster", through, theirs, THEIRS),
     ]
-
-
-@contextlib.contextmanager
-def _instance(folder: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance with the settings that we ship, on SQLite under ``folder``."""
-    home = folder / "dagster"
-    home.mkdir()
-    shutil.copy(SETTINGS, home)
-    before = os.environ.get("DAGSTER_HOME")
-    os.environ["DAGSTER_HOME"] = str(home)
-    try:
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-    finally:
-        os.environ.pop("DAGSTER_HOME")
-        if before is not None:
-            os.environ["DAGSTER_HOME"] = before
 
 
 def _plain_ops(tasks: int, instance: dg.DagsterInstance, folder: Path) -> Callable[[], object]:

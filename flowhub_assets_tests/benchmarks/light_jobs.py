@@ -1,8 +1,9 @@
-"""Chains and fan-outs of ops that do nothing, for the light engine's figures; other processes make them by name."""
+"""Chains of ops that do nothing, for the light engine's figures; other processes make them by name."""
 
 from __future__ import annotations
 
-import time
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ import dagster as dg
 from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.executor.placement import LIGHT, PLACEMENT_TAG
 
+_ROOT = str(Path(__file__).resolve().parents[2])
 _EXECUTORS = {
     "hybrid": hybrid_executor,
     "in_process": dg.in_process_executor,
@@ -17,9 +19,13 @@ _EXECUTORS = {
 }
 
 
+@cache
 def job(executor: str, shape: str, nodes: int) -> dg.JobDefinition:
-    """``shape``: chain, fan_out, waiting (a fan-out of nodes that wait 100 ms) or plain (a chain of ops)."""
-    build = {"chain": _chain, "fan_out": _fan_out, "waiting": _waiting, "plain": _plain}[shape]
+    """``shape``: chain (of light ops that wait for each other) or plain (a chain of ops that hand on a value).
+
+    It is made once, as that of a pipeline in a file is: a run worker has it when its run starts.
+    """
+    build = {"chain": _chain, "plain": _plain}[shape]
     graph = build(nodes)
     return graph.to_job(name=f"{executor}_{shape}_{nodes}", executor_def=_EXECUTORS[executor])
 
@@ -27,10 +33,11 @@ def job(executor: str, shape: str, nodes: int) -> dg.JobDefinition:
 def named(executor: str, shape: str, nodes: int) -> dg.ReconstructableJob:
     """The job, as execute_job takes it."""
     arguments: Any = (executor, shape, nodes)
-    return dg.build_reconstructable_job("flowhub_assets_tests.benchmarks.light_jobs", "job", arguments, {})
+    # The processes of the multiprocess executor look for the module from there.
+    return dg.build_reconstructable_job("flowhub_assets_tests.benchmarks.light_jobs", "job", arguments, {}, _ROOT)
 
 
-def _node(name: str, *, waits: float = 0.0, follows: bool = True) -> dg.OpDefinition:
+def _node(name: str, *, follows: bool = True) -> dg.OpDefinition:
     @dg.op(
         name=name,
         ins={"after": dg.In(dg.Nothing)} if follows else {},
@@ -38,8 +45,7 @@ def _node(name: str, *, waits: float = 0.0, follows: bool = True) -> dg.OpDefini
         tags={PLACEMENT_TAG: LIGHT},
     )
     def node() -> None:
-        if waits:
-            time.sleep(waits)
+        pass
 
     return node
 
@@ -54,26 +60,6 @@ def _chain(nodes: int) -> dg.GraphDefinition:
             value = following(value)
 
     return chain
-
-
-def _fan(nodes: int, waits: float) -> dg.GraphDefinition:
-    first, following = _node("first", follows=False), _node("following", waits=waits)
-
-    @dg.graph
-    def fan() -> None:
-        value = first()
-        for _ in range(nodes):
-            following(value)
-
-    return fan
-
-
-def _fan_out(nodes: int) -> dg.GraphDefinition:
-    return _fan(nodes, 0.0)
-
-
-def _waiting(nodes: int) -> dg.GraphDefinition:
-    return _fan(nodes, 0.1)
 
 
 def _plain(nodes: int) -> dg.GraphDefinition:
