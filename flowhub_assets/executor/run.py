@@ -27,6 +27,7 @@ from flowhub_assets.executor.pools import Pools
 from flowhub_assets.executor.run_loop import RunLoop
 from flowhub_assets.executor.step_log import routed_python_logs
 from flowhub_assets.executor.step_output import routed_streams
+from flowhub_assets.runtime.open_files import allow_open_files
 
 if TYPE_CHECKING:
     from flowhub_assets.executor.hybrid import HybridExecutor
@@ -55,6 +56,7 @@ def run_plan(
 
     ``flush`` makes durable what has been told so far.
     """
+    allow_open_files()
     untagged = executor.limits.untagged if _can_leave_this_process(plan_context) else LIGHT
     light_steps = _light_steps(plan_context, plan, untagged)
     handler = executor.local_handler.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import select
+import selectors
 import socket
 import threading
 import time
@@ -34,7 +34,10 @@ class Bell:
 
     def wait(self, seconds: float) -> None:
         """Waits for a ring, ``seconds`` at most."""
-        select.select([self._ear], [], [], seconds)
+        # Not select.select: it takes no file descriptor above 1023.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._ear, selectors.EVENT_READ)
+            selector.select(max(0.0, seconds))
         self.heard()
 
     def heard(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.json_form import input_in_json_form
+from flowhub_assets.runtime.open_files import allow_open_files
 from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.processes import Workers
 from flowhub_assets.runtime.run_log import RunLog
@@ -56,6 +57,7 @@ def run_pipeline(
     Outcome, not raised. Raises ValueMissing, InputError, ProfileError. KeyboardInterrupt, or whatever else
     interrupts, stops all processes first.
     """
+    allow_open_files()
     given = input_in_json_form({**runnable.pipeline.params, **(flow_input or {})})
     run = Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
     run.skipped.update(skipped)
