@@ -73,8 +73,9 @@ def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind: object
     for kind in _types(schema):
-        if kind not in TYPES:
+        if not isinstance(kind, str) or kind not in TYPES:
             hint = did_you_mean(str(kind), TYPES) or f"the types are {listed(TYPES)}"
             yield f"has the type {_shown(kind)}", hint
     choices = schema.get("enum")
@@ -90,6 +91,18 @@ def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     pattern = schema.get("pattern")
     if pattern is not None and _pattern_fault(pattern):
         yield f"has the pattern {_shown(pattern)}, {_pattern_fault(pattern)}", "write a regular expression"
+    required = schema.get("required")
+    if required is not None and not (isinstance(required, (list, tuple)) and all(isinstance(k, str) for k in required)):
+        yield f"has {_shown(required)} as what is required", "write a list of keys"
+    yield from _inner_schema_faults(schema)
+
+
+def _inner_schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    inner = schema.get("properties")
+    parts = [(f"property {key!r}", part) for key, part in inner.items()] if isinstance(inner, Mapping) else []
+    for place, part in [*parts, ("items", schema.get("items"))]:
+        if isinstance(part, Mapping):
+            yield from ((f"{what} in its {place}", remedy) for what, remedy in _schema_faults(part))
 
 
 def _pattern_fault(pattern: object) -> str:

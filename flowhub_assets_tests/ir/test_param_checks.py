@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.ir.checks import problems
@@ -109,3 +109,22 @@ SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.recursive(
 @given(VALUES, SCHEMAS)
 def test_it_says_what_jsonschema_says(value: Any, schema: dict[str, Any]) -> None:
     assert (value_fault(value, schema) == "") == jsonschema.Draft202012Validator(schema).is_valid(value)
+
+
+KEYS = st.sampled_from(
+    "a type enum const minimum maximum exclusiveMinimum pattern minLength maxItems required items properties".split()
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(VALUES, st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=5))
+@example(1, {"type": {}})
+@example([1], {"items": {"type": {}}})
+@example({"a": 1}, {"required": [[]]})
+def test_whatever_is_no_schema_is_told_and_never_raised(value: Any, schema: Any) -> None:
+    assert all(isinstance(message, str) for message in _told(value, schema))
+
+
+def test_a_fault_inside_of_a_schema_is_told_with_its_place() -> None:
+    (told,) = _told([], {"type": "array", "items": {"properties": {"y": {"type": "strin"}}}})
+    assert "the schema of param 'x' has the type 'strin' in its property 'y' in its items" in told
