@@ -226,7 +226,11 @@ def _ports(section: Section, kind: type[Kind] | None, config: dict[str, Any]) ->
 
 
 def _task(section: Section) -> dict[str, Any]:
-    """The fields of a task that is a Python function; its file is named as seen from the pipeline's own folder."""
+    """The fields of a task that is a Python function; its file is named as seen from the pipeline's own folder.
+
+    That file is the author's code as a script in a python node is: it is imported where the task runs, in a process
+    of its own, and never by whoever reads the pipeline.
+    """
     task = section.section("task", "{function: fetch, file: workflow.py}")
     for key in ("type", "config", "inputs"):
         if key in section:

@@ -165,7 +165,11 @@ def node_parts() -> dict[str, Schema]:
         "task": _object(
             {
                 "function": (_TEXT, "The function's name."),
-                "file": (_TEXT, "Its file, as seen from this one's folder."),
+                "file": (
+                    _TEXT,
+                    "Its file, as seen from this one's folder. It is imported when the node runs, in a process of its "
+                    "own, never when this file is read or checked.",
+                ),
             }
         ),
     }

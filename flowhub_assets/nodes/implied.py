@@ -37,7 +37,10 @@ def run_on(kind: type[Node] | None, is_function: bool) -> str | None:
     """Where a task runs that does not say it."""
     if is_function:
         return None
-    return kind.run_on if kind is not None else "engine"
+    if kind is None:
+        return "engine"
+    # Whoever runs the task gives it the process that it wants, and so knows how many there are.
+    return None if kind.own_process and kind.run_on == "engine" else kind.run_on
 
 
 def placement(where: str | None) -> Placement:

@@ -133,7 +133,10 @@ def _problem(model: type[NodeModel], path: tuple[str | int, ...], found: list[Er
     if first["type"] == "extra_forbidden":
         return ValueProblem(path, "is no field of this node", _fields_told(model, path))
     wanted = list(dict.fromkeys(_wanted(one) for one in found))
-    what = f"is {type_text(first['input'])}, but {' or '.join(wanted)}"
+    if path:
+        return ValueProblem(path, f"is {type_text(first['input'])}, but {' or '.join(wanted)}", _nearest(first))
+    # A rule about several fields: that together they are an object is no news.
+    what = " and ".join(one if one.startswith("must ") else f"is refused: {one}" for one in wanted)
     return ValueProblem(path, what, _nearest(first))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flowhub_assets.nodes import NodeInput
 from flowhub_assets.nodes.validation import InputRefused, ValueProblem, checked, problems_in
@@ -28,6 +28,14 @@ class Mixed(NodeInput):
     few: list[int] = Field([], max_length=2)
     at_least_one: int = Field(1, ge=1)
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Mixed:
+        if self.short and self.few:
+            raise ValueError("must have short or few")
+        if self.short and self.named:
+            raise ValueError("short and named do not go together")
+        return self
+
 
 @pytest.mark.parametrize(
     ("values", "told"),
@@ -45,6 +53,8 @@ class Mixed(NodeInput):
         ({"atLeastOne": 0}, "inputs.atLeastOne is 0, but must be greater than or equal to 1"),
         ({"short": SECRET}, "inputs.short is text, but must have at most 3 characters"),
         ({"few": [1, 2, 3]}, "inputs.few is a list, but must have at most 2 items"),
+        ({"short": "a", "few": [1]}, "inputs must have short or few"),
+        ({"short": "a", "named": {"a": 1}}, "inputs is refused: short and named do not go together"),
         ({"flag": None}, "inputs.flag is null, but must be true or false"),
     ],
 )

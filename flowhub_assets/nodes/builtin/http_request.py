@@ -121,9 +121,9 @@ class HttpRequest(Node):
         @model_validator(mode="after")
         def _an_address(self) -> Self:
             if not self.url and not self.connection:
-                raise ValueError("neither url nor connection is given")
+                raise ValueError("must have url or connection")
             if self.key is not None and self.expect != "file":
-                raise ValueError("key is given without expect: file")
+                raise ValueError("must have expect: file where it has key")
             return self
 
     class Input(NodeInput):
@@ -146,7 +146,7 @@ class HttpRequest(Node):
                 bool({"json", "json_body"} & self.model_fields_set) and self.json_body is not None,
             ]
             if sum(given) > 1:
-                raise ValueError("only one of body, json and form may be given")
+                raise ValueError("must have only one of body, json and form")
             return self
 
     class Output(NodeOutput):

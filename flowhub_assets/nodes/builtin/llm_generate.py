@@ -60,7 +60,7 @@ class LlmGenerate(Node):
         @model_validator(mode="after")
         def _no_system_without_chat(self) -> Self:
             if self.system and self.api == "completions":
-                raise ValueError("with api: completions there is no place for system; put it into the prompt")
+                raise ValueError("must have no system with api: completions; put it into the prompt")
             return self
 
     class Input(NodeInput):

@@ -60,7 +60,7 @@ class WritingConfig(ServerConfig):
     def _nothing_twice(self) -> Self:
         taken = sorted(_SET_BY_THE_NODE & set(self.extra))
         if taken:
-            raise ValueError(f"extra holds {', '.join(map(repr, taken))}, which the node sets itself")
+            raise ValueError(f"must not have {', '.join(map(repr, taken))} in extra: the node sets that itself")
         return self
 
     def request(self, asked: Mapping[str, Any]) -> dict[str, Any]:

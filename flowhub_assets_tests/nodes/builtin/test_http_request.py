@@ -82,8 +82,8 @@ def test_one_body(server: HttpServer, inputs: dict[str, Any], body: bytes, kind:
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({}, "neither url nor connection is given"),
-        ({"url": "http://h/", "key": "x"}, "key is given without expect: file"),
+        ({}, "must have url or connection"),
+        ({"url": "http://h/", "key": "x"}, "must have expect: file"),
     ],
 )
 def test_settings_that_do_not_fit_together(config: dict[str, Any], told: str) -> None:

@@ -185,9 +185,9 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_the_node_sets_is_not_set_twice(llm: LlmServer) -> None:
     twice: list[dict[str, Any]] = [{"stream": True}, {"messages": []}, {"model": "other"}, {"max_tokens": 1}]
     for extra in twice:
-        with pytest.raises(NodeError, match="which the node sets itself"):
+        with pytest.raises(NodeError, match="the node sets that itself"):
             ask(llm.url, extra=extra)
-    with pytest.raises(NodeError, match="no place for system"):
+    with pytest.raises(NodeError, match="must have no system"):
         ask(llm.url, api="completions", system="x")
     assert not llm.requests
 
