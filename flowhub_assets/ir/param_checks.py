@@ -73,7 +73,6 @@ def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind: object
     for kind in _types(schema):
         if not isinstance(kind, str) or kind not in TYPES:
             hint = did_you_mean(str(kind), TYPES) or f"the types are {listed(TYPES)}"
@@ -190,7 +189,7 @@ def _inner_fault(value: object, schema: Mapping[str, Any]) -> str:
     return ""
 
 
-def _types(schema: Mapping[str, Any]) -> list[str]:
+def _types(schema: Mapping[str, Any]) -> list[Any]:
     kind = schema.get("type")
     return [] if kind is None else list(kind) if isinstance(kind, (list, tuple)) else [kind]
 
