@@ -64,8 +64,8 @@ def params_config(pipeline: Pipeline) -> Any:
     for name, schema in pipeline.param_schemas.items():
         fields[name] = _schema_field(schema, pipeline.params.get(name, _REQUIRED))
     if not fields:
-        return param_field({})
-    return {**fields, TRIGGER: Field(Permissive({}), is_required=False)} if pipeline.triggers else fields  # type: ignore[no-untyped-call]
+        return _ANYTHING
+    return {**fields, TRIGGER: _TRIGGER_FIELD} if pipeline.triggers else fields
 
 
 def flow_input(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +100,11 @@ def _param_type(default: Any) -> Any:
     if isinstance(default, list):
         return Array(AnyJson)
     return Noneable(AnyJson)
+
+
+#: Made once, for there may be thousands of pipelines.
+_ANYTHING = param_field({})
+_TRIGGER_FIELD = Field(Permissive({}), is_required=False)  # type: ignore[no-untyped-call]
 
 
 def _flow_input(context: InitResourceContext) -> dict[str, Any]:
