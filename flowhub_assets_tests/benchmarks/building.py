@@ -43,10 +43,10 @@ def _ours(runnables: Sequence[Runnable]) -> list[dg.JobDefinition]:
 
 
 def _distinct_ops(runnables: Sequence[Runnable]) -> list[dg.JobDefinition]:
-    return [_job_of_distinct_ops(one) for one in runnables]
+    return [job_of_distinct_ops(one) for one in runnables]
 
 
-def _job_of_distinct_ops(one: Runnable) -> dg.JobDefinition:
+def job_of_distinct_ops(one: Runnable) -> dg.JobDefinition:
     """The job as the decorators make it: a chain, as the pipeline is."""
     pipeline = one.pipeline
     ops = [_op(pipeline, task, follows=number > 0) for number, task in enumerate(pipeline.tasks)]

@@ -28,7 +28,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.ours, row.unit),
         row.other_name,
         _number(row.other, row.unit),
-        f"{row.ratio:.2f}",
+        f"{row.ratio:.2f}" if row.ratio >= 0.1 else f"{row.ratio:.2g}",
         expected,
     )
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import importlib
 import math
+from pathlib import Path
 
 import pytest
+from dagster import OpDefinition
 
+from flowhub_assets.definitions import location
+from flowhub_assets.from_yaml.check import check_file, files_in
+from flowhub_assets.from_yaml.loading import load_file, pipelines_in, runnable
+from flowhub_assets.nodes.finding import load_nodes
+from flowhub_assets.resources.settings import Settings, read_settings
 from flowhub_assets_tests.benchmarks.__main__ import NAMES, main
+from flowhub_assets_tests.benchmarks.building import job_of_distinct_ops
+from flowhub_assets_tests.benchmarks.dagster_home import SQLITE, instance_in
+from flowhub_assets_tests.benchmarks.node_runs import in_dagster, shape_file, write_shapes
 from flowhub_assets_tests.benchmarks.row import Row, alternating, interpreter
 from flowhub_assets_tests.benchmarks.table import BEGIN, END, as_markdown, replace_table
+from flowhub_assets_tests.benchmarks.yaml_files import TEN, ten_nodes, write_files
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,6 +50,59 @@ def test_the_table_shows_both_sides_and_the_ratio() -> None:
         "≤ 0.6",
     ]
     assert [cell.strip() for cell in second.strip("|").split("|")][1:] == ["1.5 s", "Dagster", "0.5 s", "3.00", ""]
+
+
+def test_a_small_ratio_is_told_to_two_digits() -> None:
+    *_, line = as_markdown([Row("a light node", 1.534, 1000, "a process")]).splitlines()
+    assert [cell.strip() for cell in line.strip("|").split("|")][4] == "0.0015"
+
+
+@pytest.mark.parametrize("shape", ["chain", "fused", "fan-out", "waiting"])
+def test_the_shapes_are_pipelines_of_so_many_nodes(shape: str, tmp_path: Path) -> None:
+    write_shapes(tmp_path, 7)
+    load_nodes(str(tmp_path))
+    (one,) = load_file(str(shape_file(tmp_path, shape, 7)))
+    last = [task for task in one.pipeline.tasks if task.name != "first"]
+    assert len(last) == 7
+    assert one.pipeline.fuse == (shape == "fused")
+    waits = [len(task.after) for task in last]
+    assert waits == ([1] * 7 if shape in ("fan-out", "waiting") else [0, *[1] * 6])
+    assert {task.node.type for task in last if task.node} == {"delay" if shape == "waiting" else "nothing"}
+
+
+def test_files_of_ten_nodes_are_a_code_location_of_their_own(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "project", 3)
+    checked = [check_file(file) for file in files_in(str(folder / "pipelines"))]
+    assert [problem for one in checked for problem in one.problems] == []
+    assert [name for one in checked for name, *_ in one.pipelines] == [f"pipeline_{number:04d}" for number in range(3)]
+    (pipeline,) = pipelines_in(ten_nodes("one"), "one.yaml")
+    assert len(pipeline.tasks) == TEN
+    assert read_settings({}, folder) == Settings(folders=(folder / "pipelines",), shipped=False)
+
+
+def test_both_sides_of_building_make_the_same_graph() -> None:
+    (pipeline,) = pipelines_in(ten_nodes("one"), "one.yaml")
+    ours, theirs = location.flow(runnable(pipeline)).job, job_of_distinct_ops(runnable(pipeline))
+    for job in (ours, theirs):
+        assert len(job.nodes) == TEN
+        assert set(job.resource_defs) - {"io_manager"} == {"params", "profile", "storage"}
+        assert job.executor_def is location.executor
+        for node in job.nodes:
+            assert node.tags["flowhub/placement"] == "light"
+            assert node.tags["dagster/compute_kind"] == "template"
+            assert isinstance(node.definition, OpDefinition)
+            retry = node.retry_policy or node.definition.retry_policy
+            assert retry is not None
+            assert (retry.max_retries, retry.delay) == (2, 5)
+            assert node.definition.required_resource_keys == {"params"}
+
+
+def test_a_run_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    write_shapes(tmp_path, 2)
+    file = shape_file(tmp_path, "chain", 2)
+    file.write_text(file.read_text("utf-8").replace("type: nothing", "type: error, inputs: {message: no}"), "utf-8")
+    with instance_in(tmp_path / "home", SQLITE) as instance, pytest.raises(RuntimeError, match="no measurement"):
+        in_dagster(file, instance)()
 
 
 def test_the_table_takes_its_place_and_nothing_else() -> None:
