@@ -139,7 +139,7 @@ class Child:
             raise TaskTimedOut(
                 f"task {self.name!r} ran longer than its timeout of {self.timeout:g} s and was stopped",
                 effect="Its process and whatever that had started are ended.",
-                remedy="Give it more time with @task(timeout=...), in seconds, or make it faster.",
+                remedy="Give it a longer timeout, in seconds, or make it faster.",
             )
         if not self.answered:
             raise ended_without_answer(self.name, self._status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,14 @@ from dagster import (
     define_asset_job,
 )
 
+from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
+from flowhub_assets.to_dagster.fusing import groups, step_name
 from flowhub_assets.to_dagster.graphs import pipeline_graph
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
@@ -53,6 +55,7 @@ def graph_definitions(
 ) -> GraphDefinitions:
     """The definitions of ``runnable``, whose job is called ``name``. ``shared`` are the code location's resources."""
     pipeline = runnable.pipeline
+    _require_distinct_steps(pipeline)
     keys = asset_keys(pipeline)
     if keys:
         return _assets(runnable, name, keys, shared, executor)
@@ -66,6 +69,32 @@ def graph_definitions(
         metadata=job_metadata(pipeline),
     )
     return GraphDefinitions(job)
+
+
+def _require_distinct_steps(pipeline: Pipeline) -> None:
+    """Raises DefinitionError for a task whose step has the name of one that a loop or several fused tasks make."""
+    if not pipeline.fuse and not any(task.loop for task in pipeline.tasks):
+        return
+    owner: dict[str, str] = {}
+    for name, task in _steps(pipeline):
+        other = owner.setdefault(name, task.name)
+        if other != task.name:
+            raise DefinitionError(
+                f"step {name!r} of {task.name!r} has the name of a step of {other!r}",
+                where=task.source,
+                effect="Dagster takes each name of a step once: the pipeline is not loaded.",
+                remedy=f"Rename {task.name!r} or {other!r}.",
+            )
+
+
+def _steps(pipeline: Pipeline) -> Iterator[tuple[str, Task]]:
+    for group in groups(pipeline):
+        name = step_name(group)
+        yield name, group[0]
+        if group[0].loop is not None:
+            yield f"{name}__items", group[0]
+            yield f"{name}__each", group[0]
+    yield from ((dagster_name(task.name), task) for task in pipeline.finally_tasks)
 
 
 def asset_keys(pipeline: Pipeline) -> dict[str, AssetKey]:

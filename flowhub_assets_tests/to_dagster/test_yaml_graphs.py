@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from flowhub_assets.definitions import load, location
+from flowhub_assets.errors import DefinitionError
 from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.executor.placement import LIGHT, PLACEMENT_TAG
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
@@ -112,3 +113,23 @@ def test_what_ends_a_failed_run_and_what_checks_an_asset_need_no_process_of_thei
     (sweep,) = [node for node in flow.failure_job.all_node_defs if node is not flow.failure_job.graph]
     assert sweep.tags[PLACEMENT_TAG] == LIGHT
     assert isinstance(flow.job, dg.JobDefinition)
+
+
+@pytest.mark.parametrize(("nodes", "name", "other"), [
+    ("  - {id: each--items, type: log, inputs: {message: x}}", "each__items", "each--items"),
+    ("  - {id: each__each, type: log, inputs: {message: x}}", "each__each", "each__each"),
+])  # fmt: skip
+def test_a_node_with_the_name_of_a_loops_step_is_told(tmp_path: Path, nodes: str, name: str, other: str) -> None:
+    text = f"""\
+nodes:
+  - id: each
+    type: loop
+    config: {{items: [1]}}
+    nodes:
+      - {{id: inner, type: log, inputs: {{message: x}}}}
+{nodes}
+"""
+    with pytest.raises(DefinitionError) as told:
+        yaml_flow(tmp_path, text)
+    assert told.value.what == f"step '{name}' of '{other}' has the name of a step of 'each'"
+    assert told.value.where == f"{tmp_path}/pipeline.yaml:10"
