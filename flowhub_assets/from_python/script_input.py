@@ -72,11 +72,13 @@ def require_params(pipeline: Pipeline, given: Mapping[str, Any]) -> None:
 
 
 def saved_flow_input(pipeline: Pipeline, log: RunLog) -> dict[str, Any] | None:
-    """The flow's input of the logged run, as a task that takes it alone was given it; None if none was."""
+    """The flow's input of the logged run, as a task was given it; None if no task was given it by itself."""
     for task in pipeline.tasks:
         given = log.entries.get(task.name, {}).get("input")
         if task.needs == (FLOW_INPUT,) and isinstance(given, dict):
             return given
+        if FLOW_INPUT in task.needs and isinstance(given, list) and len(given) == len(task.needs):
+            return dict(given[task.needs.index(FLOW_INPUT)])
     return None
 
 

@@ -119,6 +119,20 @@ def test_a_pipeline_that_fails_is_exit_code_1_and_says_how_to_go_on(folder: Path
     assert "to go on from there: flowhub run fails.yaml --resume" in done.stderr
 
 
+def test_a_resumed_run_keeps_the_params_of_the_one_that_it_goes_on_with(folder: Path) -> None:
+    stop = "  - {id: stop, type: stop, when: 'params.times > 3'}\nedges: [{from: text, to: stop}]\n"
+    (folder / "greet.yaml").write_text(PIPELINE + stop)
+    assert run(folder, "greet.yaml", "--param", "who=Ann", "--param", "times=4").returncode == 1
+    again = run(folder, "greet.yaml", "--resume")
+    assert again.returncode == 1
+    assert "text started" not in again.stderr, "it was given the same, so it is kept"
+    assert "no way" in again.stderr
+    changed = run(folder, "greet.yaml", "--resume", "--param", "times=2", "--output", "-")
+    assert changed.returncode == 0
+    assert "text started" in changed.stderr
+    assert json.loads((folder / "run.json").read_text())["text"]["output"] == {"text": "Ann Ann"}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
