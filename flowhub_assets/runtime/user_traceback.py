@@ -38,7 +38,8 @@ def is_user_file(file: str) -> bool:
 def user_traceback(error: BaseException) -> str:
     """The traceback as Python prints it, chained exceptions included, without the frames of flowhub_assets.
 
-    Frames of libraries stay: where in pandas it happened is what the user needs to know.
+    Frames of libraries stay: where in pandas it happened is what the user needs to know. But what we raise ourselves,
+    with no code of the user's on the way, has none: that contextlib stands between two of our functions says nothing.
     """
     from traceback import TracebackException
 
@@ -72,8 +73,10 @@ def _leave_out_ours(told: object, seen: set[int]) -> None:
         return
     seen.add(id(told))
     stack = getattr(told, "stack", None)
-    if stack is not None:
-        stack[:] = [frame for frame in stack if not is_ours(frame.filename)]
+    if stack:
+        files = [frame.filename for frame in stack]
+        told_by_us = is_ours(files[-1]) and not any(is_user_file(file) for file in files)
+        stack[:] = [] if told_by_us else [frame for frame in stack if not is_ours(frame.filename)]
     group: Iterable[object] = getattr(told, "exceptions", None) or ()
     for inner in (getattr(told, "__cause__", None), getattr(told, "__context__", None), *group):
         _leave_out_ours(inner, seen)

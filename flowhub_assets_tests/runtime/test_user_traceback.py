@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +54,35 @@ def test_the_line_is_the_users_innermost_and_one_that_can_be_opened() -> None:
     except ValueError as error:
         file, _, _ = user_line(error).rpartition(":")
     assert file == __file__
+
+
+BETWEEN = """
+import contextlib
+
+@contextlib.contextmanager
+def opened(fail):
+    fail()
+    yield
+
+def call(fail):
+    try:
+        with opened(fail):
+            pass
+    except ValueError as error:
+        return error
+
+def refuse():
+    raise ValueError("refused")
+"""
+
+
+def test_what_we_raise_ourselves_shows_no_frames_of_the_libraries_on_the_way() -> None:
+    ours: dict[str, Any] = {}
+    exec(compile(BETWEEN, step.__file__, "exec"), ours)
+    told = user_traceback.user_traceback(ours["call"](ours["refuse"]))
+    assert told.endswith("ValueError: refused")
+    assert '  File "' not in told
+    in_library = user_traceback.user_traceback(ours["call"](lambda: json.loads("{")))
+    assert "contextlib.py" in in_library
+    assert "json" in in_library
+    assert step.__file__ not in in_library
