@@ -35,7 +35,8 @@ def load_file(path: str) -> list[Runnable]:
     _refuse(content.problems)
     if not content.pipelines:
         what = "this file holds no pipeline"
-        raise DefinitionError(what, where=path, effect="there is nothing to run", remedy="begin it with apiVersion:")
+        remedy = "begin it with apiVersion: flume/v1"
+        raise DefinitionError(what, where=path, effect="there is nothing to run", remedy=remedy)
     return [runnable(pipeline) for pipeline in content.pipelines]
 
 

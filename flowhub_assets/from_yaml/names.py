@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.from_yaml.entries import Entry
-from flowhub_assets.from_yaml.outputs import output_fault, visible_fields
+from flowhub_assets.from_yaml.outputs import output_fault, stands_beside_output, visible_fields
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes import implied, references
@@ -67,6 +67,8 @@ class Scope:
 
     def _fault(self, entry: Entry, path: tuple[str, ...], run: str) -> tuple[str, str] | None:
         root, rest = path[0], path[1:]
+        if root in self.ids and root in _roots_of(entry, entry.id in self.ends):
+            return f"{root!r} is a node, but templates mean something else by it", "give the node another id"
         if root in self.ids:
             return self._node_fault(entry, root, rest)
         if root in LOOP_ROOTS:
@@ -116,12 +118,7 @@ class Scope:
 
     def _unknown(self, entry: Entry, root: str, run: str) -> tuple[str, str]:
         visible = [name for name in self.ids if self._node_fault(entry, name, ()) is None]
-        roots = [
-            *ROOTS,
-            *RUN_NAMES,
-            *(LOOP_ROOTS if entry.owner else ()),
-            *(END_ROOTS if entry.id in self.ends else ()),
-        ]
+        roots = _roots_of(entry, entry.id in self.ends)
         near = did_you_mean(run, [*visible, *roots]) or did_you_mean(root, [*visible, *roots])
         if root.startswith("$"):
             return f"there is no {root!r}", near or f"there are {listed(RUN_NAMES)}"
@@ -143,6 +140,15 @@ def check_asset(entry: Entry) -> None:
             root = use.name.path[0]
             remedy = did_you_mean(root, known) or f"the check sees {listed(known)}"
             report.tell(path, f"there is no {root!r} in the value", effect, remedy, offset=use.name.offset)
+        elif use.name is not None and stands_beside_output(entry, use.name.path):
+            shown, field = ".".join(use.name.path), use.name.path[1]
+            what = f"{shown!r}: the output is its {entry.kind.primary if entry.kind else ''} alone, not all fields"
+            report.tell(path, what, effect, f"write {field}", offset=use.name.offset)
+
+
+def _roots_of(entry: Entry, at_end: bool) -> tuple[str, ...]:
+    """The names beside nodes' ids that ``entry`` sees."""
+    return (*ROOTS, *RUN_NAMES, *(LOOP_ROOTS if entry.owner else ()), *(END_ROOTS if at_end else ()))
 
 
 def _run(text: str, offset: int) -> str:

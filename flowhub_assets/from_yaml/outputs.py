@@ -8,6 +8,7 @@ from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes.scope import VIEW_NAMES
 
 _ERROR_KEYS = ("message", "type")
+_PLAIN = (str, int, float, bool)
 
 
 def output_fault(entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
@@ -26,7 +27,18 @@ def output_fault(entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
         return f"node {entry.id!r} gives no {rest[0]!r}", near
     if rest[0] == "output" and entry.kind.primary is None and not entry.loops and not is_open:
         return _one_of(f"the output of node {entry.id!r}", rest[1:], fields)
+    if stands_beside_output(entry, rest):
+        what = f"the output of node {entry.id!r} is its {entry.kind.primary} alone, which has no {rest[1]!r}"
+        return what, f"write {entry.id}.{rest[1]}"
     return None
+
+
+def stands_beside_output(entry: Entry, rest: tuple[str, ...]) -> bool:
+    """Whether ``rest``, output.bytes, looks into a text or number for another field of what ``entry`` gives."""
+    if entry.kind is None or entry.kind.primary is None or entry.loops or len(rest) < 2 or rest[0] != "output":
+        return False
+    primary = entry.kind.Output.model_fields[entry.kind.primary].annotation
+    return primary in _PLAIN and rest[1] in _fields(entry) and not hasattr(primary, rest[1])
 
 
 def visible_fields(entry: Entry) -> tuple[str, ...] | None:

@@ -93,7 +93,10 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
             section.report.tell((*section.path, *place), what, "it would have no effect", remedy, key=unknown)
     elif kind not in OPEN:
         for key in beside:
-            what, remedy = f"a trigger of type {kind} has no key {key!r}", did_you_mean(key, KEYS) or "leave it out"
+            # The type's own word, cron: "0 9 * * *", is what others call its schedule.
+            meant = _TIMED.get(kind) if key == kind else None
+            near = f"did you mean {meant!r}?" if meant else did_you_mean(key, KEYS)
+            what, remedy = f"a trigger of type {kind} has no key {key!r}", near or "leave it out"
             section.tell(key, what, "it would have no effect", remedy, at_key=True)
             del config[key]
     return config

@@ -45,6 +45,8 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
         ("metadata: {name: p}\ntrigger: {type: corn}\n", "4:17: type of the trigger is 'corn'. It cannot be used. "
          "Did you mean 'cron'?"),
         ("metadata: {name: p}\ntrigger: {type: cron}\n", "4:10: a trigger of type cron has no schedule."),
+        ("metadata: {name: p}\ntrigger: {type: cron, schedule: '@daily', cron: '@daily'}\n", "4:43: a trigger of type "
+         "cron has no key 'cron'. It would have no effect. Did you mean 'schedule'?"),
         ("metadata: {name: p}\ntrigger: {type: cron, schedule: '0 25 * * *'}\n", "4:33: schedule '0 25 * * *' has '25"),
         ("metadata: {name: p}\ntrigger: {type: cron, schedule: '@daily', timezone: Soul}\n", "4:53: timezone 'Soul' i"),
         ("metadata: {name: p}\ntrigger: {type: interval, every: soon}\n", "4:34: every of the trigger is 'soon', whic"),
@@ -106,6 +108,11 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
         ("id: b\n    type: test-open\n    asset: a b/c", "7:12: the asset key 'a b/c' of node 'b' is not legal."),
         ("id: b\n    type: test-strict\n    inputs: {prompt: x}\n    asset: {key: k, check: outptu == 3}",
          "8:28: there is no 'outptu' in the value. The asset could not be checked. Did you mean 'output'?"),
+        ("id: b\n    type: test-strict\n    inputs: {prompt: x}\n    asset: {key: k, check: output.tokens > 3}",
+         "8:28: 'output.tokens': the output is its text alone, not all fields. The asset could not be checked. "
+         "Write tokens."),
+        ("id: b\n    type: python\n    config: {script: 'x = ['}", "7:22: config.script of node 'b' is text, but must "
+         "be Python: line 1 of it: '[' was never closed."),
         ("id: b\n    type: test-open\n    env: {task: 1}", "7:17: env of node 'b' sets 'task'."),
         ("id: b\n    type: test-open\n    nodes: []", "7:5: node 'b' has 'nodes'. Only a loop runs nodes."),
         ("id: b\n    type: test-strict", "5:5: inputs.prompt of node 'b' is missing. The node would fail when it star"),
@@ -176,6 +183,8 @@ def test_names_that_are_known(text: str) -> None:
         ("주제: {{ftch.output}}", 6, "'ftch.output': there is no node 'ftch'. The node would fail when it starts."),
         ("{{fetch-topic.outptu}}", 2, "node 'fetch-topic' gives no 'outptu'. The node would fail when it starts. Did"),
         ("{{fetch-topic.topic}}", 2, "node 'fetch-topic' gives no 'topic'. The node would fail when it starts. Write"),
+        ("{{fetch-topic.output.tokens}}", 2, "the output of node 'fetch-topic' is its text alone, which has no "
+         "'tokens'. The node would fail when it starts. Write fetch-topic.tokens."),
         ("{{fetch.output.txt}}", 2, "the output of node 'fetch' has no 'txt'. The node would fail when it starts. Did"),
         ("{{fetch.error.kind}}", 2, "error has no 'kind'."),
         ("{{params.cty}}", 2, "params has no 'cty'. The node would fail when it starts. Did you mean 'city'?"),
@@ -335,3 +344,16 @@ def test_whatever_a_file_holds_is_told_and_never_raised(document: dict[str, obje
     for problem in content.problems:
         assert problem.what
         assert problem.line >= 1
+
+
+def test_a_node_with_the_name_of_something_else_is_told_where_it_is_meant() -> None:
+    node = "  - {id: %s, type: test-strict, inputs: {prompt: '%s'}}\n"
+    named = HEAD + "nodes:\n" + "".join(node % (name, "x") for name in ("params", "item", "failure"))
+    assert problems(named) == []
+    assert problems(named + node % ("use", "{{item.output}} {{failure.output}}")) == []
+    inner = (node % ("use", "{{item.output}}")).removeprefix("  - ")
+    loop = f"  - {{id: each, type: loop, config: {{items: [1]}}, nodes: [{inner}  ]}}\n"
+    for text in (node % ("use", "{{params.output}}"), loop):
+        (told,) = problems(named + text)
+        assert "is a node, but templates mean something else by it" in told
+        assert "Give the node another id." in told

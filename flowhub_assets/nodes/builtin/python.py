@@ -68,15 +68,19 @@ class Python(Node):
         def _says_what(self) -> Python.Config:
             if (self.function is None) == (self.script is None):
                 raise ValueError("must say either function or script")
-            if self.script is not None:
+            return self
+
+        @field_validator("script")
+        @classmethod
+        def _is_python(cls, value: str | None) -> str | None:
+            if value is not None:
                 try:
-                    compile(self.script, "<script>", "exec", dont_inherit=True)
+                    compile(value, "<script>", "exec", dont_inherit=True)
                 except (SyntaxError, ValueError) as error:
                     line = getattr(error, "lineno", None)
                     told = getattr(error, "msg", None) or str(error)
-                    where = f"line {line} of the script" if line else "the script"
-                    raise ValueError(f"must be Python, and {where} is none: {told}") from None
-            return self
+                    raise ValueError(f"must be Python: {f'line {line} of it: ' if line else ''}{told}") from None
+            return value
 
     class Input(NodeInput):
         """What it gets."""

@@ -108,7 +108,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 def test_a_script_that_is_no_python_is_told_before_anything_runs() -> None:
-    with pytest.raises(NodeError, match="line 2 of the script is none"):
+    with pytest.raises(NodeError, match="must be Python: line 2 of it: "):
         of_script("x = 1\nif x\n  pass")
     for config in ({}, {"script": "result = 1", "function": "a:b"}):
         with pytest.raises(NodeError, match="either function or script"):
