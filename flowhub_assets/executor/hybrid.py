@@ -29,6 +29,13 @@ _CONFIG = executor_config(
     max_concurrent=Field(
         Int, default_value=128, is_required=False, description="The most light steps of a run at a time."
     ),
+    max_concurrent_children=Field(
+        Noneable(Int),
+        default_value=None,
+        is_required=False,
+        description="The most steps of a run at a time in children of the run worker; the number of cores, at least 4,"
+        " if left out.",
+    ),
     max_concurrent_heavy=Field(
         Noneable(Int),
         default_value=None,
@@ -63,6 +70,7 @@ class HybridExecutor(StepDelegatingExecutor):
         )
         self.limits = Limits(
             light=config["max_concurrent"],
+            child=config["max_concurrent_children"] or max(4, os.cpu_count() or 1),
             heavy=config["max_concurrent_heavy"] or os.cpu_count() or 1,
             by_tag=config.get("tag_concurrency_limits") or [],
             untagged=config["untagged"],

@@ -6,27 +6,31 @@ from collections.abc import Mapping
 
 from flowhub_assets.errors import RunError
 
-#: The op tag that places a step: LIGHT or HEAVY.
+#: The op tag that places a step: LIGHT, CHILD or HEAVY.
 PLACEMENT_TAG = "flowhub/placement"
 #: The op tag that limits how many steps of one op (the mapped ones of a loop, say) run at once in a run.
 MAX_CONCURRENT_TAG = "flowhub/max_concurrent"
 
-#: In a thread of the run worker: for what waits more than it computes, or forks its own child.
+#: In a thread of the run worker: for what waits more than it computes.
 LIGHT = "light"
+#: In a child forked from the run worker, while a thread of that waits for it: for functions in Python.
+CHILD = "child"
 #: In a process or pod of its own, which the executor's step handler starts.
 HEAVY = "heavy"
 
-PLACEMENTS = (LIGHT, HEAVY)
+PLACEMENTS = (LIGHT, CHILD, HEAVY)
+#: The placements whose steps are the run worker's own.
+IN_RUN_WORKER = (LIGHT, CHILD)
 
 
 def placement_of(tags: Mapping[str, str] | None, untagged: str = HEAVY) -> str:
-    """LIGHT or HEAVY; ``untagged`` for a step whose tags do not say. Raises RunError for another word."""
+    """LIGHT, CHILD or HEAVY; ``untagged`` for a step whose tags do not say. Raises RunError for another word."""
     placement = (tags or {}).get(PLACEMENT_TAG, untagged)
     if placement not in PLACEMENTS:
         raise RunError(
             f"the tag {PLACEMENT_TAG!r} is {placement!r}",
             effect="The executor does not know where to run the step: nothing of this run was started.",
-            remedy=f"Write {LIGHT!r} or {HEAVY!r}.",
+            remedy=f"Write {LIGHT!r}, {CHILD!r} or {HEAVY!r}.",
         )
     return placement
 

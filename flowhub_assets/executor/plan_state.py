@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import ActiveExecution, DagsterEvent, ExecutionPlan, ExecutionStep
-from flowhub_assets.executor.placement import LIGHT, concurrency_limit, op_of_step
+from flowhub_assets.executor.placement import IN_RUN_WORKER, concurrency_limit, op_of_step
 
 
 class PlanState(ActiveExecution):
@@ -72,7 +72,7 @@ class PlanState(ActiveExecution):
 
     def is_light(self, step: ExecutionStep) -> bool:
         """Whether the step runs in this process."""
-        return self._placement(step) == LIGHT
+        return self._placement(step) in IN_RUN_WORKER
 
     def is_in_flight(self, step_key: str) -> bool:
         """Whether the step has started and not ended."""

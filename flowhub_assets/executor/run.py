@@ -21,7 +21,15 @@ from flowhub_assets.executor.dagster_private import (
 from flowhub_assets.executor.heavy import HeavySteps
 from flowhub_assets.executor.light import LightSteps
 from flowhub_assets.executor.light_context import light_context_manager
-from flowhub_assets.executor.placement import HEAVY, LIGHT, PLACEMENT_TAG, concurrency_limit, placement_of
+from flowhub_assets.executor.placement import (
+    CHILD,
+    HEAVY,
+    IN_RUN_WORKER,
+    LIGHT,
+    PLACEMENT_TAG,
+    concurrency_limit,
+    placement_of,
+)
 from flowhub_assets.executor.plan_state import PlanState
 from flowhub_assets.executor.pools import Pools
 from flowhub_assets.executor.run_loop import RunLoop
@@ -38,9 +46,10 @@ _HEALTH = 0.5
 
 @dataclass(frozen=True)
 class Limits:
-    """``light`` and ``heavy``: the most steps at a time; ``untagged``: the placement of steps without the tag."""
+    """``light``, ``child``, ``heavy``: the most steps at a time; ``untagged``: the placement of those without the tag."""
 
     light: int
+    child: int
     heavy: int | None
     by_tag: list[dict[str, Any]]
     untagged: str
@@ -103,7 +112,7 @@ def _run(
             PlanState(
                 plan,
                 placement=lambda step: placement_of(step.tags, untagged),
-                places={LIGHT: limits.light, HEAVY: limits.heavy},
+                places={LIGHT: limits.light, CHILD: limits.child, HEAVY: limits.heavy},
                 retry_mode=executor.retries,
                 tag_concurrency_limits=limits.by_tag,
                 instance_concurrency_context=pools,
@@ -121,7 +130,7 @@ def _light_steps(plan_context: PlanOrchestrationContext, plan: ExecutionPlan, un
         if handle not in plan.step_handles_to_execute:
             continue
         concurrency_limit(step.tags)
-        if placement_of(step.tags, untagged) == LIGHT:
+        if placement_of(step.tags, untagged) in IN_RUN_WORKER:
             light.append(step)
         elif not _can_leave_this_process(plan_context):
             raise RunError(

@@ -56,7 +56,7 @@ class LiveTable:
             self._take_line(event)
             return
         self._show_lines()
-        if event.task:
+        if event.task in self._rows:  # an item of a loop has no row of its own
             self._rows[event.task] = event.kind
         if event.kind == told.STARTED:
             self._began.setdefault(event.task, time.monotonic())

@@ -43,6 +43,8 @@ class _Attempt:
     due: float = 0.0
     error: RunError | None = None
     cancellation: Cancellation = field(default_factory=Cancellation)
+    #: Whether its list is made: from there on, what is tried again is an item, not the whole loop.
+    looping: bool = False
 
     @property
     def seconds(self) -> float:
@@ -159,9 +161,23 @@ class Workers:
     def _loop(self, attempt: _Attempt, given: StepResult) -> StepResult:
         task, run = attempt.task, self._run
         assert task.loop is not None
+        items = loop_items(task, given.value)
+        attempt.looping = True
         names = [name for name in task.needs if name in run.outputs or name in run.skipped]
         outer = {name: run.outputs.get(name, {}) for name in names}
         runnable = Runnable(body_of(run.pipeline, task), run.runnable.bodies)
+
+        def try_item(index: int, outputs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+            for number in range(1, task.retry.times + 1):
+                try:
+                    return run_item(index, outputs)
+                except RunError as error:
+                    if not worth_retry(task.retry, error) or attempt.cancellation.is_set():
+                        raise
+                    delay = retry_delay(task.retry, number)
+                    run.tell(told.RETRYING, f"{task.name}[{index}]", attempt=number + 1, seconds=delay, error=error)
+                    attempt.cancellation.wait(delay)
+            return run_item(index, outputs)
 
         def run_item(index: int, outputs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
             inner = run.inner(runnable, outputs, partial(_tell_inner, run, f"{task.name}[{index}]"))
@@ -172,8 +188,7 @@ class Workers:
             return inner.outputs.get(task.loop.result) if task.loop else None
 
         most = 1 if self._here else at_a_time(task.loop, self._most, _MOST_LIGHT)
-        items = loop_items(task, given.value)
-        value = run_items(task.loop, items, outer, run_item, most, attempt.cancellation.is_set)
+        value = run_items(task.loop, items, outer, try_item, most, attempt.cancellation.is_set)
         return StepResult(to_json_form(value, task.name, where=task.source), given.shown)
 
     def _wait(self) -> list[_Attempt]:
@@ -226,7 +241,7 @@ class Workers:
     def _failed(self, attempt: _Attempt, error: RunError) -> bool:
         """Tries the task again later, or lets it end: True if the run goes on as if it had ended well."""
         task = attempt.task
-        if attempt.number < attempt.tries and worth_retry(task.retry, error):
+        if not attempt.looping and attempt.number < attempt.tries and worth_retry(task.retry, error):
             delay = retry_delay(task.retry, attempt.number)
             self._run.tell(told.RETRYING, task.name, attempt=attempt.number + 1, seconds=delay, error=error)
             attempt.number += 1

@@ -7,7 +7,7 @@ for what and what was chosen, and the values lie in the run's storage.
 
 # No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -29,8 +29,8 @@ from dagster import (
 )
 
 from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefinition
-from flowhub_assets.executor.placement import HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
-from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
+from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
+from flowhub_assets.ir.pipeline import Loop, Pipeline, Retry, Task
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.flow_run import FlowRun
@@ -51,6 +51,8 @@ from flowhub_assets.to_dagster.tags import op_tags, placement
 AFTER = "after"
 
 _BACKOFF = {"linear": Backoff.LINEAR, "exponential": Backoff.EXPONENTIAL}
+#: The placements, the most demanding one last: an iteration runs where the most demanding of its tasks wants to.
+_BY_WEIGHT = (LIGHT, CHILD, HEAVY)
 _TYPE_TAG = "dagster/compute_kind"
 
 After = list[DependencyDefinition] | DependencyDefinition | DynamicCollectDependencyDefinition
@@ -214,8 +216,8 @@ class _Nodes:
         items, iteration = _loop_names(task)
         self._invoke("items", items, after, task)
         limit = {MAX_CONCURRENT_TAG: str(task.loop.max_concurrent)} if task.loop.max_concurrent else {}
-        heavy = next((one for one in task.loop.tasks if placement(one) == HEAVY), None)
-        self._invoke("iteration", iteration, DependencyDefinition(items, ITEM), heavy or task, tags=limit)
+        asks_most = max(_with_nested(task.loop), key=lambda one: _BY_WEIGHT.index(placement(one)))
+        self._invoke("iteration", iteration, DependencyDefinition(items, ITEM), task, runs=asks_most, tags=limit)
         self._invoke("results", name, DynamicCollectDependencyDefinition(iteration, RAN), task)
 
     def _edges(self, group: tuple[Task, ...]) -> list[DependencyDefinition]:
@@ -240,14 +242,18 @@ class _Nodes:
         *,
         ports: tuple[str, ...] = (),
         type: str = "",  # noqa: A002 - the word of the format
+        runs: Task | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
+        runs = runs or task
         kind = type or (task.node.type if task.node else "python")
-        placed = LIGHT if step in ("items", "results") else placement(task)
+        placed = LIGHT if step == "results" else placement(runs)
+        if step == "items" and placed == HEAVY:
+            placed = CHILD
         op = _shared_op(_Shape(step, kind, placed, bool(after), ports, task.pool, self._params_key, self._prefix))
         self.ops.append(op)
         # The tags that all tasks of a shape have are its op's: each tag of a call costs time.
-        asked = {key: _text(value) for key, value in op_tags(self._pipeline, task).items() if key != PLACEMENT_TAG}
+        asked = {key: _text(value) for key, value in op_tags(self._pipeline, runs).items() if key != PLACEMENT_TAG}
         # The tasks inside a fused step are tried again there, each as it says itself.
         retry = None if step == "fused" else retry_policy(task.retry)
         invocation = _Invocation(op.name, alias=name, tags={**asked, **(tags or {})}, retry_policy=retry)
@@ -265,6 +271,13 @@ def _joined(after: After) -> DependencyDefinition | MultiDependencyDefinition | 
     if not isinstance(after, list):
         return after
     return after[0] if len(after) == 1 else MultiDependencyDefinition(list(after))
+
+
+def _with_nested(loop: Loop) -> Iterator[Task]:
+    for task in loop.tasks:
+        yield task
+        if task.loop is not None:
+            yield from _with_nested(task.loop)
 
 
 def _text(value: Any) -> str:

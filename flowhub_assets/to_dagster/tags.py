@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flowhub_assets.executor.placement import HEAVY, LIGHT, PLACEMENT_TAG
+from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, PLACEMENT_TAG
 from flowhub_assets.ir import quantities
 from flowhub_assets.ir.checks import require_placement
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
@@ -41,7 +41,9 @@ def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 
 def placement(task: Task) -> str:
     """HEAVY, a process or pod of its own, for what asks for one; all else runs in the run worker or a child of it."""
-    return HEAVY if task.run_on in ("cpu", "gpu") or task.placement.image else LIGHT
+    if task.run_on in ("cpu", "gpu") or task.placement.image:
+        return HEAVY
+    return CHILD if task.run_on is None else LIGHT
 
 
 def kubernetes_tags(

@@ -145,6 +145,26 @@ def test_a_failing_item_is_named() -> None:
     assert "item 1: task 'add' failed: ValueError: no twos" in str(outcome.error)
 
 
+def test_an_item_that_fails_is_tried_again_and_no_other(tmp_path: Any) -> None:
+    def add(doubled: dict[str, Any], _given: dict[str, Any]) -> dict[str, Any]:
+        with (tmp_path / "calls").open("a") as calls:
+            calls.write(f"{doubled['n']} ")
+        if doubled["n"] == 2 and (tmp_path / "calls").read_text().split().count("2") < 3:
+            raise ValueError("not yet")
+        return doubled
+
+    tasks = loop()
+    for times, ends_well in ((1, False), (2, True)):
+        tasks[1] = replace(tasks[1], retry=Retry(times))
+        outcome, events = run(tasks, {**LOOP_BODIES, "add": add}, {"plus": 0})
+        assert outcome.ok is ends_well
+        assert outcome.tasks["each"].attempts == 1
+        assert [event.task for event in events if event.kind == told.RETRYING] == ["each[1]"] * times
+        calls = (tmp_path / "calls").read_text().split()
+        assert (calls.count("2"), calls.count("6")) == (times + 1, 1)
+        (tmp_path / "calls").unlink()
+
+
 def test_no_more_items_at_a_time_than_asked_for() -> None:
     now, most, lock = [0], [0], threading.Lock()
 

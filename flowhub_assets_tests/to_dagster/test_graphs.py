@@ -272,6 +272,19 @@ def test_what_a_pipeline_says_of_its_runs_becomes_their_tags(told: dict[str, Any
     assert graph_flow([light("a")], {}, **told).job.tags.items() >= tags.items()
 
 
+def test_an_iteration_runs_where_the_most_demanding_of_its_tasks_wants_to() -> None:
+    def placed(*run_on: str | None) -> list[str]:
+        inner = tuple(light(f"in{number}", LOOP_ITEM, run_on=one) for number, one in enumerate(run_on))
+        each = light("each", loop=Loop("items", inner, "in0"), retry=Retry(2))
+        nodes = {node.name: node for node in graph_flow([each], {}).job.graph.nodes}
+        assert nodes["each__each"].retry_policy == dg.RetryPolicy(max_retries=2, delay=0.0)
+        return [nodes[name].tags["flowhub/placement"] for name in ("each__items", "each__each", "each")]
+
+    assert placed("engine", "engine") == ["light", "light", "light"]
+    assert placed("engine", None) == ["light", "child", "light"]
+    assert placed("gpu", None, "engine") == ["light", "heavy", "light"]
+
+
 def test_a_node_shows_its_type_and_its_placement() -> None:
     flow = graph_flow([light("a", node=Node("http-request")), light("b", "a", run_on="gpu")], {})
     tags = {node.name: node.tags for node in flow.job.graph.nodes}
