@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 from dagster import OpExecutionContext
+from typing_extensions import override
 
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.runtime.child import run_in_child
 from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env
 from flowhub_assets.runtime.step_context import StepContext, current_step, step_context
-from flowhub_assets.runtime.step_log import line_logger
+
+#: Begins a line of a child that is a record of its log; text that people print does not hold it.
+_RECORD = "\x1eflowhub-log "
+#: The most characters of a record in one line: run_in_child cuts lines of 64 KiB, and JSON takes up to 12 for one.
+_LONGEST_TOLD = 5_000
 
 
 def call_body(
@@ -33,19 +41,50 @@ def call_body(
     mine = StepContext(context.retry_number + 1, context.log, current_step().cancellation)
 
     def call_in_child() -> StepResult:
-        # The child must not write to Dagster's storage: what it logs, it prints, and its parent keeps that. The stream
-        # is the one of now: code that sends its prints to the logger meanwhile would be printing to itself.
-        stdout = sys.stdout
-        log = line_logger(lambda line: print(line, file=stdout, flush=True))
-        with importable(os.path.dirname(runnable.pipeline.source.file)), step_context(replace(mine, log=log)):
+        with (
+            importable(os.path.dirname(runnable.pipeline.source.file)),
+            step_context(replace(mine, log=_told_logger(context.log.getEffectiveLevel()))),
+        ):
             return run_step(task, body, inputs, env, ends_run=ends_run)
 
     with step_context(mine):
         if task.run_on == "engine":
             return run_step(task, body, inputs, env, ends_run=ends_run)
-        result: StepResult = run_in_child(call_in_child, timeout=task.timeout, name=task.name, on_line=_print)
+        take_line = partial(_take_line, context.log)
+        result: StepResult = run_in_child(call_in_child, timeout=task.timeout, name=task.name, on_line=take_line)
         return result
 
 
-def _print(stream: int, line: str) -> None:
-    print(line, file=sys.stdout if stream == 1 else sys.stderr, flush=True)
+class _ToldRecords(logging.Handler):
+    """Prints each record so that ``_take_line`` knows it again: a child must not write to Dagster's storage."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        for start in range(0, len(text) or 1, _LONGEST_TOLD):
+            told = json.dumps([record.levelno, text[start : start + _LONGEST_TOLD]])
+            print(f"{_RECORD}{told}", file=self._stream, flush=True)
+
+
+def _told_logger(level: int) -> logging.Logger:
+    logger = logging.Logger("flowhub.step", level)  # noqa: LOG001 - of this step only
+    # The stream of now: code that sends its prints to the logger meanwhile would be printing to itself.
+    logger.addHandler(_ToldRecords(sys.stdout))
+    return logger
+
+
+def _take_line(log: logging.Logger, stream: int, line: str) -> None:
+    """A line of the child: a record goes to the step's log, anything else is printed here, too."""
+    before, mark, told = line.partition(_RECORD)
+    if mark:
+        try:
+            level, text = json.loads(told)
+            log.log(level, "%s", text)
+        except (ValueError, TypeError):
+            before = line
+    if before or not mark:
+        print(before, file=sys.stdout if stream == 1 else sys.stderr, flush=True)

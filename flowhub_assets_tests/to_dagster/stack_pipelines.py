@@ -111,7 +111,7 @@ fuse: true
 nodes:
   - {id: a, type: log, inputs: {message: first}}
   - {id: b, type: delay, config: {seconds: 0.5}, inputs: {value: "{{a.output}}"}}
-  - {id: c, type: python, inputs: {args: {v: "{{b.output}}"}}, config: {script: "print('in c'); result = args['v']"}}
+  - {id: c, type: log, inputs: {message: "{{b.output}}"}}
   - id: heavy
     type: python
     runOn: cpu

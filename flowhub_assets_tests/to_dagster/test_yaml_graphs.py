@@ -78,24 +78,39 @@ def test_a_param_that_breaks_its_schema_fails_the_run_before_a_node_runs(
     assert list(tmp_path.rglob("*.json")) == []
 
 
-def test_a_node_that_asks_for_a_process_of_its_own_prints_and_logs(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("where", ["cpu", "engine"])
+def test_what_a_node_with_a_process_of_its_own_prints_and_logs_is_in_the_runs_log(
+    tmp_path: Path, where: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    text = """
+    text = f"""
     nodes:
-      - id: heavy
+      - id: alone
         type: python
-        runOn: cpu
+        runOn: {where}
         config:
           script: |
+            import os
             print("printed")
-            log.warning("logged")
+            log.warning("two\\nlines")
+            log.debug("debug")
+            log.error("가" * 6000)
+            os.write(1, b"raw")
+            print("after raw")
+            os.write(1, b"\\x1eflowhub-log no record\\n")
             result = 1
     """
-    ran = run_graph(yaml_flow(tmp_path, text), tmp_path)
-    assert ran.result.success
-    out, _ = capfd.readouterr()
-    assert out.splitlines() == ["printed", "WARNING: logged"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        ran = run_graph(yaml_flow(tmp_path, text), tmp_path, instance=instance)
+        assert ran.result.success
+        logged = [
+            (one.level, one.user_message) for one in instance.all_logs(ran.result.run_id) if not one.dagster_event
+        ]
+    first, *long, last = logged[2:]
+    assert logged[:2] == [(20, "printed"), (30, "two\nlines")]
+    assert first == (10, "debug")
+    assert long == [(40, "가" * 5000), (40, "가" * 1000)]
+    assert last == (20, "after raw")
+    assert capfd.readouterr().out == "raw\n\x1eflowhub-log no record\n"
 
 
 def test_what_ends_a_failed_run_and_what_checks_an_asset_need_no_process_of_their_own(tmp_path: Path) -> None:
