@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.problem import Problem
+from flowhub_assets.ir.regex_cost import can_take_forever
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 #: The types of JSON Schema, and what Python calls them.
@@ -26,6 +27,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 _LONGEST_SHOWN = 60
+_LONGEST_PATTERN = 1_000
 
 
 def params_fit_their_schemas(pipeline: Pipeline) -> Iterator[Problem]:
@@ -87,9 +89,10 @@ def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"has the bound {_shown(wrong[0])}", "write a number"
         elif len(bounds) == 2 and bounds[0] > bounds[1]:
             yield f"has {least} {bounds[0]} above {most} {bounds[1]}", "exchange them"
-    pattern = schema.get("pattern")
-    if pattern is not None and _pattern_fault(pattern):
-        yield f"has the pattern {_shown(pattern)}, {_pattern_fault(pattern)}", "write a regular expression"
+    fault = _pattern_fault(schema["pattern"]) if schema.get("pattern") is not None else ""
+    if fault:
+        remedy = "write a regular expression that a text fits in one way only"
+        yield f"has the pattern {_shown(schema['pattern'])}, {fault}", remedy
     required = schema.get("required")
     if required is not None and not (isinstance(required, (list, tuple)) and all(isinstance(k, str) for k in required)):
         yield f"has {_shown(required)} as what is required", "write a list of keys"
@@ -107,10 +110,15 @@ def _inner_schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 def _pattern_fault(pattern: object) -> str:
     if not isinstance(pattern, str):
         return "which is no text"
+    if len(pattern) > _LONGEST_PATTERN:
+        return f"which is longer than {_LONGEST_PATTERN:,} characters"
     try:
         re.compile(pattern)
-    except re.error as error:
+        forever = can_take_forever(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
         return f"in which there is a mistake: {error}"
+    if forever:
+        return "which can take forever on a text that nearly fits: a repetition in it holds another one"
     return ""
 
 

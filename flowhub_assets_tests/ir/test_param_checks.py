@@ -56,6 +56,10 @@ def test_good_defaults(default: Any, schema: Any) -> None:
         (1, {"minimum": "0"}, "the schema of param 'x' has the bound '0'"),
         (1, {"minimum": 3, "maximum": 1}, "the schema of param 'x' has minimum 3 above maximum 1"),
         ("x", {"pattern": "("}, "the schema of param 'x' has the pattern '(', in which there is a mistake"),
+        ("a" * 60 + "!", {"pattern": "^(a+)+$"}, "the schema of param 'x' has the pattern '^(a+)+$', which can take"),
+        ("x", {"pattern": "(" * 5_000 + ")" * 5_000}, "which is longer than 1,000 characters"),
+        ("x", {"pattern": "(" * 490 + ")" * 490}, "in which there is a mistake"),
+        ("x", {"pattern": "(" * 99 + "a+" + "){9}" * 98 + ")*"}, "which can take forever"),
         ("x", "string", "the schema of param 'x' is 'string'"),
     ],
 )
