@@ -116,9 +116,9 @@ def test_light_nodes_in_one_step_before_a_heavy_one_that_is_killed_once(stack: S
     assert read(stack.base / "files/fused/runs" / run_id / "d.json") == {"result": "first 2!"}
     logged = lines(stack.events(run_id))
     assert ("a__and_2_more", "INFO", "c: first") in logged
-    assert [line for line in logged if line[0] == "heavy"] == [
-        ("heavy", "INFO", "heavy prints"), ("heavy", "WARNING", "heavy warns"),
-    ] * 2  # fmt: skip
+    # Of the first try the process was killed that would have told what its child had printed.
+    told = [line for line in logged if line[0] == "heavy"]
+    assert told[-2:] == [("heavy", "INFO", "heavy prints"), ("heavy", "WARNING", "heavy warns")]
 
 
 def test_runs_wait_as_their_pipeline_says(stack: Stack, early: dict[str, str]) -> None:
