@@ -138,5 +138,6 @@ def _unknown(name: str, failures: list[FlowhubError]) -> DefinitionError:
     near = did_you_mean(name, names())
     remedy = near or "`flowhub nodes` lists them all; a kind of your own needs registry.register"
     if failures:
-        remedy = f"{remedy.rstrip('.')}. Not loaded: {'; '.join(error.what for error in failures)}"
+        not_loaded = "; ".join(error.what for error in failures)
+        remedy = f"{remedy if near else f'{remedy}.'} Not loaded: {not_loaded}"
     return DefinitionError(f"there is no kind of node {name!r}", effect="a node of this type cannot run", remedy=remedy)

@@ -218,11 +218,14 @@ def test_a_broken_package_hurts_no_other(packages: InstalledPackages) -> None:
 print(registry.get("whole").name)
 try: registry.get("broken")
 except Exception as error: print(error)
+try: registry.get("whloe")
+except Exception as error: print(error)
 """
     )
     assert told.startswith("whole\n")
     assert "entry point 'broken' (broken:Broken) of package 'broken' cannot be loaded: ModuleNotFoundError" in told
     assert "Log has the name 'log' of a built-in kind" in told
+    assert "'whole'? Not loaded: " in told
 
 
 def test_the_registry_alone_loads_no_kind_and_nothing_heavy() -> None:
