@@ -15,7 +15,7 @@ def ended_without_answer(task: str, status: int) -> TaskKilled:
     return TaskKilled(
         f"the process of task {task!r} ended with exit status {os.WEXITSTATUS(status)} before the task returned",
         effect="Its value is lost.",
-        remedy="os._exit, or a library that calls it, ends a process without an answer: return instead.",
+        remedy="Return from it instead: os._exit, or a library that calls it, ends a process without an answer.",
     )
 
 

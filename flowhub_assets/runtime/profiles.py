@@ -52,14 +52,16 @@ def laid_over(profile: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
 def _unknown(pipeline: Pipeline, name: str) -> ProfileError:
     known = sorted(pipeline.profiles)
     near = did_you_mean(name, known)
+    in_python = pipeline.source.file.endswith(".py")
+    place = f"to @flow(env={{{name!r}: {{...}}}})" if in_python else f"under profiles: {{{name}: {{...}}}}"
     if near:
         remedy = f"{near} Profiles: {', '.join(known)}."
     elif known:
-        remedy = f"Name one of: {', '.join(known)}; or add it to @flow(env={{{name!r}: {{...}}}})."
+        remedy = f"Name one of: {', '.join(known)}; or add it {place}."
     else:
-        remedy = f"Add it to @flow(env={{{name!r}: {{...}}}}), or leave the profile out."
+        remedy = f"Add it {place}, or leave the profile out."
     return ProfileError(
-        f"flow {pipeline.name!r} has no env profile {name!r}",
+        f"{'flow' if in_python else 'pipeline'} {pipeline.name!r} has no env profile {name!r}",
         where=pipeline.source,
         effect="Nothing was run.",
         remedy=remedy,

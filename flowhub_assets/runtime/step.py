@@ -155,7 +155,7 @@ def _task_failed(
         what = f"{told(task)} called sys.exit({text})"
         effect, remedy = "It returned no value, so it counts as failed.", "End a task with return, or raise an error."
     else:
-        said, effect, remedy = text, "", str(getattr(error, "remedy", "")) or _missing_key(error, args)
+        said, effect, remedy = text, "", str(getattr(error, "remedy", "")) or _missing_key(task, error, args)
         if isinstance(error, FlowhubError):
             # Its effect and remedy follow on lines of their own.
             said = mask_secrets(f"{error.where}: {error.what}" if error.where else error.what, env)
@@ -175,9 +175,11 @@ def _task_failed(
     )
 
 
-def _missing_key(error: BaseException, args: Sequence[Mapping[str, Any]]) -> str:
-    """What a KeyError for a name that args does not have may be glad to know."""
-    if not isinstance(error, KeyError) or len(error.args) != 1 or not isinstance(error.args[0], str):
+def _missing_key(task: Task, error: BaseException, args: Sequence[Mapping[str, Any]]) -> str:
+    """What a KeyError for a name that args does not have may be glad to know; a node's code has no args."""
+    if task.node is not None or not isinstance(error, KeyError) or len(error.args) != 1:
+        return ""
+    if not isinstance(error.args[0], str):
         return ""
     key, known = error.args[0], list(dict.fromkeys(name for one in args for name in one))
     if key in known or len(known) > _MOST_KEYS_TOLD:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -46,6 +47,13 @@ def test_an_unknown_profile_is_named(profiles: dict[str, Any], name: str, remedy
     with pytest.raises(ProfileError, match=f"f.py:1: flow 'flow' has no env profile '{name}'") as unknown:
         choose_profile(flow(**profiles), name)
     assert remedy in str(unknown.value)
+
+
+def test_a_pipeline_file_says_where_profiles_stand_in_it() -> None:
+    for profiles in ({}, {"airflow": {}}):
+        with pytest.raises(ProfileError, match="pipeline 'flow' has no env profile 'prod'") as unknown:
+            choose_profile(dataclasses.replace(flow(**profiles), source=Source("p.yaml", 1)), "prod")
+        assert "dd it under profiles: {prod: {...}}" in str(unknown.value)
 
 
 def test_the_pipelines_own_profile_is_not_changed() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from flowhub_assets.errors import StorageError, TaskFailed, TaskTimedOut, ValueMissing, ValueRefused
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Node, Pipeline, Source
 from flowhub_assets.runtime.show import Shown, show
 from flowhub_assets.runtime.step import failure_args, run_step, step_env, step_inputs
 from flowhub_assets_tests.runtime.pipelines_by_hand import task_of
@@ -129,3 +130,13 @@ def test_an_error_of_ours_says_its_effect_and_remedy_once() -> None:
     assert str(failed.value).splitlines()[0].endswith("task 'upload' failed: StorageError: s3://bucket: it is full")
     assert str(failed.value).splitlines()[1:] == ["  Nothing of *** was kept.", "  Make room."]
     assert failed.value.error == "s3://bucket: it is full\n  Nothing of *** was kept.\n  Make room."
+
+
+@pytest.mark.parametrize(("node", "told"), [(None, "If args is meant: it has n and env."), (Node("own"), "")])
+def test_a_missing_key_is_looked_for_in_args_where_there_are_any(node: Node | None, told: str) -> None:
+    def look(args: dict[str, Any]) -> dict[str, Any]:
+        return {"found": args["nope"]}
+
+    with pytest.raises(TaskFailed) as failed:
+        run_step(dataclasses.replace(task_of(look), node=node), look, [{"n": 1}], {})
+    assert failed.value.remedy == told
