@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowhub_assets.from_yaml import durations
 from flowhub_assets.from_yaml.positions import Document, Path
 from flowhub_assets.from_yaml.problem import FileProblem
 from flowhub_assets.ir.pipeline import Source
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.nodes import durations
 from flowhub_assets.nodes.validation import type_text
 
 

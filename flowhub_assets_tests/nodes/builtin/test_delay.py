@@ -19,7 +19,17 @@ def test_it_waits_and_hands_on() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30", 30), ("30s", 30), ("1h30m", 5400), ("2 m", 120), ("500ms", 0.5), ("1d", 86400), ("0.5s", 0.5), (7, 7)],
+    [
+        ("30", 30),
+        ("30s", 30),
+        ("1h30m", 5400),
+        ("2 m", 120),
+        ("500ms", 0.5),
+        ("1d", 86400),
+        ("PT1H", 3600),
+        ("1w", 604800),
+        (7, 7),
+    ],
 )
 def test_times_have_units(text: Any, seconds: float) -> None:
     assert seconds_of(text) == seconds

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowhub_assets.from_yaml.durations import seconds
+from flowhub_assets.nodes.durations import seconds
 
 
 @pytest.mark.parametrize(
