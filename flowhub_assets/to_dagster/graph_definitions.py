@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from flowhub_assets.to_dagster.run_tags import run_tags
 for _parameter in ("`resource_defs` of .*from_graph", "`owners` of "):
     warnings.filterwarnings("ignore", message=f"Parameter {_parameter}", category=BetaWarning)
 
+#: Python's own limit: what may be on the stack before Dagster takes its first step, and what it calls at the last.
+_FRAMES_BESIDES = 1000
+
 
 @dataclass(frozen=True)
 class GraphDefinitions:
@@ -56,6 +60,7 @@ def graph_definitions(
     """The definitions of ``runnable``, whose job is called ``name``. ``shared`` are the code location's resources."""
     pipeline = runnable.pipeline
     _require_distinct_steps(pipeline)
+    _allow_recursion(len(pipeline.tasks))
     keys = asset_keys(pipeline)
     if keys:
         return _assets(runnable, name, keys, shared, executor)
@@ -95,6 +100,11 @@ def _steps(pipeline: Pipeline) -> Iterator[tuple[str, Task]]:
             yield f"{name}__items", group[0]
             yield f"{name}__each", group[0]
     yield from ((dagster_name(task.name), task) for task in pipeline.finally_tasks)
+
+
+def _allow_recursion(depth: int) -> None:
+    """Dagster walks along a graph's edges by recursion, also when it is run in part: a chain of 1,000 was too deep."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES_BESIDES + depth))
 
 
 def asset_keys(pipeline: Pipeline) -> dict[str, AssetKey]:

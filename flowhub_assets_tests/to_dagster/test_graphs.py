@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,15 @@ def test_the_page_of_a_job_says_whose_it_is_and_what_its_nodes_are_for() -> None
         "| ask | http-request | Asks \\| twice, at least. |",
         "| tell | by-hand |  |",
     ]
+
+
+def test_a_chain_may_be_longer_than_python_lets_dagster_recurse() -> None:
+    # Where Dagster begins to walk is another node in each process: a short way would be no test of it.
+    nodes, before = 3000, sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    try:
+        job = graph_flow([light("n0"), *(light(f"n{at}", f"n{at - 1}") for at in range(1, nodes))], {}).job
+        assert len(job.graph.nodes) == nodes
+        assert sys.getrecursionlimit() > nodes
+    finally:
+        sys.setrecursionlimit(before)
