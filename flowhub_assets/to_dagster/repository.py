@@ -172,7 +172,7 @@ def whole_repository(location: CodeLocation) -> RepositoryDefinition:
     """Everything of a code location; a file that does not load, or that clashes with an earlier one, is a red asset."""
     loaded = _Loaded(location)
     loaded.invalid += [_no_folder(folder) for folder in location.folders if not folder.is_dir()]
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for path, folder in location.files():
             with loaded.one_file(path, folder):
                 loaded.files[path, folder] = location.load(path)
@@ -183,8 +183,8 @@ def whole_repository(location: CodeLocation) -> RepositoryDefinition:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    # Definitions stay: to look through a growing number of them for garbage took a quarter of the whole time.
+def no_garbage_collection() -> Iterator[None]:
+    """Definitions stay: to look through a growing number of them for garbage took a quarter of the whole time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -14,6 +14,8 @@ from flowhub_assets_tests.benchmarks.yaml_files import TEN, write_files
 
 _GET = "from flowhub_assets.definitions import defs; assert defs.get_job({job!r}).name == {job!r}"
 _READ = "import yaml, pathlib; [yaml.safe_load(path.read_text()) for path in pathlib.Path('pipelines').iterdir()]"
+#: So many files take long enough to be read only once.
+_LONG = 100
 #: Seconds for the definitions of a whole code location, and for a plain reading of the same files, without imports.
 _WHOLE = """
 import time, yaml, pathlib
@@ -33,7 +35,7 @@ def measure(quick: bool = False) -> list[Row]:
     sizes = [2, 5] if quick else [10, 100, 1000]
     with tempfile.TemporaryDirectory() as name:
         folders = {size: write_files(Path(name) / str(size), size) for size in sizes}
-        return [*_one_job(folders, quick), *_whole(folders, quick), *_check(folders, quick)]
+        return [*_one_job(folders, quick), *_whole(folders, quick), *_check(folders)]
 
 
 def _one_job(folders: Mapping[int, Path], quick: bool) -> list[Row]:
@@ -41,7 +43,7 @@ def _one_job(folders: Mapping[int, Path], quick: bool) -> list[Row]:
         interpreter(_GET.format(job=f"pipeline_{size // 2:04d}"), environment=_surroundings(), folder=folder)
         for size, folder in folders.items()
     ]
-    few, *more = alternating(calls, 1 if quick else 5)
+    few, *more = alternating(calls, 1 if quick else 3)
     fewest, *others = folders
     return [
         Row(f"get one job out of {size:,} pipelines in YAML", took, few, f"out of {fewest}", at_most=1.5)
@@ -52,7 +54,7 @@ def _one_job(folders: Mapping[int, Path], quick: bool) -> list[Row]:
 def _whole(folders: Mapping[int, Path], quick: bool) -> list[Row]:
     rows = []
     for size, folder in folders.items():
-        turns = [_seconds_of_whole(folder, size) for _ in range(1 if quick else 3)]
+        turns = [_seconds_of_whole(folder, size) for _ in range(1 if quick or size > _LONG else 3)]
         ours, theirs = (sorted(side)[len(side) // 2] * 1000 / size for side in zip(*turns, strict=True))
         what = f"load a pipeline of {TEN} nodes, {size:,} of them"
         rows.append(Row(what, ours, theirs, "yaml.safe_load of its file"))
@@ -72,13 +74,13 @@ def _seconds_of_whole(folder: Path, size: int) -> tuple[float, float]:
     return ours, theirs
 
 
-def _check(folders: Mapping[int, Path], quick: bool) -> list[Row]:
+def _check(folders: Mapping[int, Path]) -> list[Row]:
     size, folder = list(folders.items())[-1]
     calls = [
         interpreter("from flowhub_assets.cli.check import check; check(['pipelines'])", folder=folder),
         interpreter(_READ, folder=folder),
     ]
-    ours, theirs = (took / size for took in alternating(calls, 1 if quick else 3))
+    ours, theirs = (took / size for took in alternating(calls, 1))
     return [Row(f"flowhub check, a file of {size:,}", ours, theirs, "yaml.safe_load of it, likewise")]
 
 
