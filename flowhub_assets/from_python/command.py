@@ -92,7 +92,7 @@ def _run_flow(
         finished = kept_outputs(pipeline, log, flow_input)
     else:
         log = RunLog(log.path)
-    require_params(pipeline, flow_input)
+    require_params(runnable, flow_input)
     run_id = arguments.id or new_run_id()
     print(f"flowhub: {pipeline.name}, run {run_id}, profile {arguments.env}", file=sys.stderr)
     progress = progress_for(pipeline, finished)

@@ -13,7 +13,7 @@ from flowhub_assets.ir.param_checks import given_faults
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.run_log import RunLog
-from flowhub_assets.runtime.step import step_inputs
+from flowhub_assets.runtime.step import Runnable, step_inputs
 
 _NOT_RUN = "Nothing was run."
 
@@ -62,9 +62,10 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def require_params(pipeline: Pipeline, given: Mapping[str, Any]) -> None:
+def require_params(runnable: Runnable, given: Mapping[str, Any]) -> None:
     """Raises InputError, naming all of them, for params that are missing, unknown or do not fit their schemas."""
-    faults = list(given_faults(pipeline, given))
+    pipeline = runnable.pipeline
+    faults = list(given_faults(pipeline, given)) or list(runnable.input_faults(given))
     if not faults:
         return
     remedy = faults[0][1] if len(faults) == 1 else "Give each with --param name=value, or in the file of --input."

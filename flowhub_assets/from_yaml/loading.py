@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from flowhub_assets import names
 from flowhub_assets.errors import DefinitionError
@@ -85,8 +86,10 @@ def runnable(pipeline: Pipeline) -> Runnable:
     """``pipeline`` with the body of each of its nodes and functions."""
     from flowhub_assets.from_yaml.function_bodies import function_bodies
     from flowhub_assets.nodes.bodies import bodies_of
+    from flowhub_assets.nodes.param_schemas import schema_faults
 
-    return Runnable(pipeline, {**bodies_of(pipeline), **function_bodies(pipeline)})
+    bodies = {**bodies_of(pipeline), **function_bodies(pipeline)}
+    return Runnable(pipeline, bodies, partial(schema_faults, pipeline.param_schemas))
 
 
 def clashes(named: list[tuple[str, str, tuple[int, int]]]) -> Iterator[FileProblem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,24 @@ _STAYS_WRONG = (DefinitionError, InputError, ProfileError)
 Body = Callable[..., Any]
 
 
+#: What is wrong with a run's input, and what to do about each.
+Faults = Iterable[tuple[str, str]]
+
+
+def _no_faults(_given: Mapping[str, Any]) -> Faults:
+    return ()
+
+
 @dataclass(frozen=True)
 class Runnable:
-    """A pipeline and the function of each of its tasks, the failure task's too, by task name."""
+    """A pipeline and the function of each of its tasks, the failure task's too, by task name.
+
+    ``input_faults`` is asked of a run's input before it begins, where ir.param_checks finds nothing wrong.
+    """
 
     pipeline: Pipeline
     bodies: Mapping[str, Body]
+    input_faults: Callable[[Mapping[str, Any]], Faults] = _no_faults
 
 
 @dataclass(frozen=True)

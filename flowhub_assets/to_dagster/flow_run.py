@@ -73,7 +73,7 @@ class FlowRun:
     @cached_property
     def given(self) -> dict[str, Any]:
         """The run's params, over their defaults. Raises InputError for what their schemas do not take."""
-        require_params(self.pipeline, self._given)
+        require_params(self.runnable, self._given)
         return flow_input(self.pipeline, self._given)
 
     @cached_property

@@ -7,16 +7,15 @@ from typing import Any
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.param_checks import given_faults
-from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.runtime.step import Runnable
 
 
-def require_params(pipeline: Pipeline, given: Mapping[str, Any]) -> None:
+def require_params(runnable: Runnable, given: Mapping[str, Any]) -> None:
     """Raises one InputError that names every param which is missing, unknown, or not what its schema says."""
+    pipeline = runnable.pipeline
     if not pipeline.param_schemas:
         return
-    from flowhub_assets.nodes.param_schemas import schema_faults
-
-    faults = list(given_faults(pipeline, given)) or list(schema_faults(pipeline.param_schemas, given))
+    faults = list(given_faults(pipeline, given)) or list(runnable.input_faults(given))
     if faults:
         raise InputError(
             "; ".join(what for what, _ in faults),

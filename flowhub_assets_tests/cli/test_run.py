@@ -164,3 +164,13 @@ def test_help(folder: Path) -> None:
     assert done.returncode == 0
     assert "--resume" in done.stdout
     assert "flowhub run greet.yaml" in done.stdout
+
+
+def test_what_only_the_whole_schema_says_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "nodes.py").write_text(NODES, "utf-8")
+    text = PIPELINE.replace("minimum: 1}", "not: {enum: [7]}}")
+    (tmp_path / "greet.yaml").write_text(text, "utf-8")
+    done = run(tmp_path, "greet.yaml", "--param", "who=x", "--param", "times=7")
+    assert done.returncode == 2
+    assert "param 'times' does not fit its schema: 7" in done.stderr
+    assert not (tmp_path / "run.json").exists()
