@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -54,7 +55,7 @@ class JsonTransform(Node):
             try:
                 jmespath.compile(value)
             except (JMESPathError, RecursionError) as error:
-                said = _said(error) or "it is nested too deeply"
+                said = _misread(error) or "it is nested too deeply"
                 raise ValueError(f"must be a JMESPath expression: {said}") from None
             return value
 
@@ -95,6 +96,13 @@ class JsonTransform(Node):
 
 def _shown(expression: str) -> str:
     return repr(expression if len(expression) <= _MOST_SHOWN else f"{expression[:_MOST_SHOWN]}…")
+
+
+def _misread(error: Exception) -> str:
+    """What jmespath says of an expression that it cannot read, without the expression, and what a bare number lacks."""
+    said = str(error).partition("\n")[0].removesuffix(", for expression:").rstrip(":")[:_MOST_SAID]
+    bare = re.search(r'token "(-?\d+)" \(NUMBER\)', said)
+    return f"{said}; a number stands in backticks: `{bare[1]}`" if bare else said
 
 
 def _said(error: Exception) -> str:

@@ -27,6 +27,12 @@ def test_it_reshapes(expression: str, result: Any) -> None:
     assert run(JsonTransform, config={"expression": expression}, data=ROWS).result == result
 
 
+def test_a_number_without_backticks_is_told() -> None:
+    with pytest.raises(NodeError, match="a number stands in backticks: `20`") as caught:
+        run(JsonTransform, config={"expression": "rows[?age > 20].name"}, data=ROWS)
+    assert "for expression" not in str(caught.value)
+
+
 @pytest.mark.parametrize("expression", ["rows[", "", "{{x}}", "nope(rows)", "sum(rows)", "[" * 9000])
 def test_a_wrong_expression_is_told(expression: str) -> None:
     with pytest.raises(NodeError, match="expression") as caught:
