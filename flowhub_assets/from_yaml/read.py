@@ -256,9 +256,5 @@ def _shown_tag(tag: object) -> str:
 
 def _complex_key(node: MappingNode) -> tuple[str, str, str]:
     if len(node.value) == 1 and isinstance(node.value[0][0], MappingNode):
-        return (
-            "a template stands here without quotes",
-            "YAML reads {{...}} as an object inside an object",
-            'write it in quotes: "{{...}}"',
-        )
+        return syntax.BARE_TEMPLATE
     return "a list or an object is used as a key", "keys are texts", "write a text before the ':'"

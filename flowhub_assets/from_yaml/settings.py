@@ -104,8 +104,14 @@ def _profiles(pipeline: Section) -> dict[str, Any]:
     profiles = pipeline.section("profiles", "{default: {WORKSPACE: ./tmp}}", "profiles")
     if profiles is None:
         return {}
-    example = "{WORKSPACE: ./tmp}"
-    return {name: profiles.mapping(name, example) for name in profiles.data}
+    found: dict[str, Any] = {}
+    for name, written in profiles.data.items():
+        if name.isupper() and isinstance(written, str):
+            remedy = f"put it into a profile: profiles: {{default: {{{name}: ...}}}}"
+            profiles.tell(name, f"{name!r} stands among the profiles", "no task would see it", remedy, at_key=True)
+        else:
+            found[name] = profiles.mapping(name, "{WORKSPACE: ./tmp}")
+    return found
 
 
 def _params(pipeline: Section) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:

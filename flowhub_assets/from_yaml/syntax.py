@@ -14,6 +14,15 @@ from flowhub_assets.runtime.secret_values import is_secret_name, mask_secrets
 _OPENED = ("while scanning a quoted scalar", "while parsing a flow sequence", "while parsing a flow mapping")
 _ASSIGNED = re.compile(r"""([\w-]+)["']?\s*:""")
 _EFFECT = "nothing after this can be read"
+#: A value that begins with a template: outside of quotes YAML takes the braces for its own.
+_TEMPLATE = re.compile(r"(?:(?:^|\s)-\s+|:\s+|[\[,]\s*)(\{\{)")
+
+#: What is wrong, why, and what to do where a template stands without quotes.
+BARE_TEMPLATE = (
+    "a template stands here without quotes",
+    "YAML reads {{...}} as an object inside an object",
+    'write the whole text in quotes: "{{...}}"',
+)
 
 #: What libyaml or PyYAML says → what is wrong, and what to do. The first that is found counts.
 _WORDS: tuple[tuple[str, str, str], ...] = (
@@ -63,10 +72,18 @@ def told(error: yaml.YAMLError, text: str, file: str) -> FileProblem:
     shown = _line(text, line)
     if "\t" in shown[: max(column, len(shown) - len(shown.lstrip()))] and "token" in said:
         said = "tab"
+    bare = next((at for at in _TEMPLATE.finditer(shown) if _outside_quotes(shown[: at.start(1)])), None)
+    if bare is not None:
+        what, effect, remedy = BARE_TEMPLATE
+        return FileProblem(file, line, bare.start(1) + 1, what, effect, remedy)
     for words, what, remedy in _WORDS:
         if words in said:
             return FileProblem(file, line, column, _with_line(what, shown), _EFFECT, remedy)
     return FileProblem(file, line, column, _with_line(f"YAML cannot be read: {said}", shown), _EFFECT, _INDENT)
+
+
+def _outside_quotes(before: str) -> bool:
+    return before.count('"') % 2 == 0 and before.count("'") % 2 == 0
 
 
 def _place(error: yaml.YAMLError, text: str) -> tuple[int, int]:

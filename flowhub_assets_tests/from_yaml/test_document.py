@@ -42,6 +42,8 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
          "Did you mean 'concurrency'?"),
         ("metadata: {name: p}\nconcurrency: 0\n", "4:14: concurrency of the pipeline is 0. It cannot be used. Write 1"),
         ("metadata: {name: p}\nfuse: yes\n", "4:7: fuse of the pipeline is text 'yes'. It cannot be used. Write fuse:"),
+        ("metadata: {name: p}\nprofiles: {BUCKET: b}\n", "4:12: 'BUCKET' stands among the profiles. No task would "
+         "see it. Put it into a profile: profiles: {default: {BUCKET: ...}}."),
         ("metadata: {name: p}\ntrigger: {type: corn}\n", "4:17: type of the trigger is 'corn'. It cannot be used. "
          "Did you mean 'cron'?"),
         ("metadata: {name: p}\ntrigger: {type: cron}\n", "4:10: a trigger of type cron has no schedule."),
