@@ -46,7 +46,7 @@ _HEALTH = 0.5
 
 @dataclass(frozen=True)
 class Limits:
-    """``light``, ``child``, ``heavy``: the most steps at a time; ``untagged``: the placement of those without the tag."""
+    """``light``, ``child``, ``heavy``: the most steps at a time; ``untagged``: the placement where no tag is."""
 
     light: int
     child: int

@@ -42,7 +42,7 @@ def pipeline_schema() -> Schema:
             "edges": (_list(_ref("edge")), "Which node comes after which, beside what templates say."),
             "result": (_TEXTS, "The nodes whose outputs are the pipeline's own; else those that nobody takes."),
             "onFailure": (_ref("node"), "Runs once when a run has failed; it sees {{failure.error}}."),
-            "finally": (_list(_ref("node")), "Run at the end of each run, failed or not, in no order of their own; not if it is cancelled."),
+            "finally": (_list(_ref("node")), "Run at the end of each run, failed or not; not if it is cancelled."),
             "volumes": (_list(_ref("volume")), "Volumes that nodes may mount."),
             "serviceAccountName": (_TEXT, "The Kubernetes service account of its pods."),
             "airflowSidecarImage": (_TEXT, "The image of the sidecar in an Airflow export."),

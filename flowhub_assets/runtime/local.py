@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Callable
+from typing import Any
 
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.json_form import input_in_json_form
@@ -15,6 +15,7 @@ from flowhub_assets.runtime.processes import Workers
 from flowhub_assets.runtime.run_log import RunLog
 from flowhub_assets.runtime.run_state import OnEvent, Run
 from flowhub_assets.runtime.step import Runnable, failure_args
+from flowhub_assets.runtime.step_context import Cancellation
 from flowhub_assets.runtime.task_queue import TaskQueue
 
 
@@ -38,7 +39,7 @@ def run_pipeline(
     on_event: OnEvent | None = None,
     run_log: RunLog | None = None,
     skipped: Iterable[str] = (),
-    stopped: Callable[[], bool] = lambda: False,
+    inside: Cancellation | None = None,
 ) -> Outcome:
     """Runs the pipeline's tasks, those that do not depend on each other side by side, each in its own process.
 
@@ -50,7 +51,8 @@ def run_pipeline(
     At most ``workers`` tasks run at a time (the number of cores, at least 4), light ones in threads beside them.
     ``in_process`` runs all in this process instead, one after the other: a debugger works, a timeout does not.
     ``on_event`` hears of everything, also of each line that a task prints; without it that goes to this process's
-    own output. ``run_log`` is kept up to date. ``stopped``, asked now and then, ends the run early.
+    own output. ``run_log`` is kept up to date. ``inside`` is the cancellation of a step that this run is
+    a part of: it ends the run early, and a light task with nothing beside it runs in this thread.
 
     Once a task has failed for good, what needs it is not run, all else is, as in Dagster and Airflow; then
     on_failure is called once. The finally tasks come last, however the run went. A failed task is told in the
@@ -61,9 +63,8 @@ def run_pipeline(
     given = input_in_json_form({**runnable.pipeline.params, **(flow_input or {})})
     run = Run(runnable, given, profile, run_id or new_run_id(), finished or {}, on_event, run_log)
     run.skipped.update(skipped)
-    workers_of_run = Workers(
-        run, workers or max(4, _cores()), here=in_process or not hasattr(os, "fork"), stopped=stopped
-    )
+    here = in_process or not hasattr(os, "fork")
+    workers_of_run = Workers(run, workers or max(4, _cores()), here=here, inside=inside)
     if only is None:
         workers_of_run.work_off(TaskQueue(runnable.pipeline, run.outputs))
         _call_on_failure(run, workers_of_run)

@@ -62,14 +62,15 @@ class _Attempt:
 class Workers:
     """At most ``most`` tasks of a run at a time, and light ones beside them; ``here``: one at a time, in this thread.
 
-    ``stopped``, asked now and then, ends the work early.
+    ``inside`` is the cancellation of what the run is a part of: it ends the work early, and a light task that has
+    nothing beside it then needs no thread of its own.
     """
 
-    def __init__(self, run: Run, most: int, *, here: bool, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, run: Run, most: int, *, here: bool, inside: Cancellation | None = None) -> None:
         self._run = run
         self._most = most
         self._here = here
-        self._stopped = stopped
+        self._inside = inside
         self._running: list[_Attempt] = []
         self._waiting: list[_Attempt] = []
         self._bell: Bell | None = None
@@ -79,7 +80,7 @@ class Workers:
         try:
             while (self._running or queue or self._waiting) and not self._stopped():
                 self._start_due(queue)
-                for attempt in self._wait() if self._running or self._waiting else ():
+                for attempt in self._lone(queue) or (self._wait() if self._running or self._waiting else ()):
                     if self._settle(attempt):
                         queue.done(attempt.task.name)
         finally:
@@ -96,6 +97,19 @@ class Workers:
                     self._start_waiting()
         finally:
             self._stop()
+
+    def _stopped(self) -> bool:
+        return self._inside is not None and self._inside.is_set()
+
+    def _lone(self, queue: TaskQueue) -> list[_Attempt]:
+        """The only attempt there is, taken out to be called in this thread, whose own cancellation stops it."""
+        if self._inside is None or queue or self._waiting or len(self._running) != 1:
+            return []
+        attempt = self._running[0]
+        if attempt.call is not None or not attempt.in_thread:
+            return []
+        attempt.cancellation = self._inside
+        return [self._running.pop()]
 
     def _start_due(self, queue: TaskQueue) -> None:
         self._start_waiting()
@@ -181,7 +195,7 @@ class Workers:
 
         def run_item(index: int, outputs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
             inner = run.inner(runnable, outputs, partial(_tell_inner, run, f"{task.name}[{index}]"))
-            workers = Workers(inner, self._most, here=self._here, stopped=attempt.cancellation.is_set)
+            workers = Workers(inner, self._most, here=self._here, inside=attempt.cancellation)
             workers.work_off(TaskQueue(runnable.pipeline, outputs))
             if inner.first_failure is not None and inner.first_failure.error is not None:
                 raise inner.first_failure.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -137,6 +138,13 @@ class FlowRun:
         return {name: value for name, value in found.items() if value is not None}
 
     def _load(self, run_id: str, name: str) -> dict[str, Any] | None:
+        step = self._fused_in.get(name)
+        if step is None:
+            return self._document(run_id, name)
+        together = self._document(run_id, step) or {}
+        return together.get(name)
+
+    def _document(self, run_id: str, name: str) -> dict[str, Any] | None:
         value = self._kept.get((run_id, name))
         if value is None:
             try:
@@ -146,6 +154,12 @@ class FlowRun:
             value = decode_value(document)
             self._kept.put((run_id, name), value, len(document))
         return value
+
+    @cached_property
+    def _fused_in(self) -> dict[str, str]:
+        """The step of each task that shares its step, and its document, with others."""
+        shared = Counter(self._step_of.values())
+        return {task: step for task, step in self._step_of.items() if shared[step] > 1}
 
     @cached_property
     def _step_of(self) -> dict[str, str]:

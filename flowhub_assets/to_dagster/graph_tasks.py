@@ -21,6 +21,7 @@ from flowhub_assets.runtime.step import Runnable, StepResult, error_value, step_
 from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.flow_run import FlowRun, items_name, iteration_name
+from flowhub_assets.to_dagster.fusing import step_name
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.value_io import SAVED_AS, link_to
@@ -79,19 +80,18 @@ def results_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: Lo
 
 
 def fused_step(context: OpExecutionContext, run: FlowRun, tasks: Sequence[Task]) -> Outputs:
-    """Runs neighbouring light tasks as one step; each has its own row in the step's table, and its own saved value."""
+    """Runs neighbouring light tasks as one step, with a row for each in its table, and their values in one document."""
     with _as_failures(tasks[0]):
         outputs, skipped = run.upstream(context, tasks)
         part = replace(run.pipeline, tasks=tuple(tasks), result=(), failure_task=None, finally_tasks=())
         done = run.made_before(context, tasks)
         outcome = _run_here(context, run, Runnable(part, run.runnable.bodies), {**outputs, **done}, skipped)
-        for one in outcome.tasks.values():
-            if one.value is not None:
-                # Also if another of them has failed: what is done is not done again.
-                run.keep(context.run_id, one.task, one.value)
+        made = {one.task: one.value for one in outcome.tasks.values() if one.value is not None}
+        # Also if one of them has failed: what is done is not done again.
+        url = run.keep(context.run_id, step_name(tuple(tasks)), made)
         _require(outcome)
-    if any(one.value is not None for one in outcome.tasks.values()):
-        yield Output(None, RAN, metadata={"tasks": _table(outcome)})
+    if made:
+        yield Output(None, RAN, metadata={"tasks": _table(outcome), SAVED_AS: link_to(url)})
 
 
 def _settled(
@@ -131,7 +131,7 @@ def _run_here(
     skipped: Iterable[str],
 ) -> Outcome:
     """Runs a part of the pipeline inside this step."""
-    stopped = current_step().cancellation.is_set
+    cancellation = current_step().cancellation
     outcome = run_pipeline(
         runnable,
         run.given,
@@ -139,10 +139,10 @@ def _run_here(
         run_id=context.run_id,
         finished=outputs,
         skipped=skipped,
-        stopped=stopped,
+        inside=cancellation,
         on_event=lambda event: _log_event(context, event),
     )
-    if stopped():
+    if cancellation.is_set():
         raise TaskCancelled("the run was stopped while its tasks ran")
     return outcome
 

@@ -49,9 +49,11 @@ class GraphRan:
         """The keys of the steps with such an event, sorted."""
         return sorted(event.step_key or "" for event in self.result.all_events if event.event_type_value == kind)
 
-    def value(self, task: str) -> dict[str, Any]:
-        """What the task has saved in this run."""
-        return self.values.load(self.result.run_id, task)
+    def value(self, task: str, *, step: str = "") -> dict[str, Any]:
+        """What the task has saved in this run, alone or in the document of a fused ``step``."""
+        value = self.values.load(self.result.run_id, step or task)
+        found: dict[str, Any] = value[task] if step else value
+        return found
 
     def metadata(self, step: str) -> Mapping[str, Any]:
         """What the step's output showed."""

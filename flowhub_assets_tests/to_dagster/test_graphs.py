@@ -160,7 +160,7 @@ FUSED = [
 def test_neighbouring_light_tasks_share_a_step_if_asked_to(tmp_path: Path) -> None:
     ran = run_graph(graph_flow(FUSED, {}, fuse=True), tmp_path)
     assert ran.steps("STEP_SUCCESS") == ["a__and_2_more", "d__and_1_more", "heavy"]
-    assert ran.value("e") == {"ran": ["a", "b", "c", "a", "b", "heavy", "d", "e"]}
+    assert ran.value("e", step="d__and_1_more") == {"ran": ["a", "b", "c", "a", "b", "heavy", "d", "e"]}
     rows = [record.data for record in ran.metadata("a__and_2_more")["tasks"].records]
     assert [(row["task"], row["state"], row["attempts"]) for row in rows] == [
         ("a", "succeeded", 1), ("b", "succeeded", 1), ("c", "succeeded", 1),
@@ -176,7 +176,7 @@ def test_fused_tasks_decide_across_steps(tmp_path: Path) -> None:
     ran = run_graph(graph_flow(tasks, {"check": decide("true")}, fuse=True), tmp_path)
     assert ran.result.success
     assert ran.steps("STEP_OUTPUT") == ["check__and_1_more"]
-    assert ran.value("yes") == {"ran": ["yes"]}
+    assert ran.value("yes", step="check__and_1_more") == {"ran": ["yes"]}
 
 
 def test_a_fused_step_does_not_do_again_what_it_has_done(tmp_path: Path) -> None:
