@@ -26,6 +26,14 @@ class OutputRefused(NodeError):
     """What a node gave does not fit its Output."""
 
 
+class Unfit(ValueError):
+    """What a field's own rule says of a value, ``must ...``, and what to do about it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
 @dataclass(frozen=True)
 class ValueProblem:
     """One value that does not fit: ``path`` leads to it from the model, as it is written in a pipeline file.
@@ -165,7 +173,9 @@ _PLAIN_WORDS = {
 
 
 def _nearest(error: ErrorDetails) -> str:
-    given = error["input"]
+    given, raised = error["input"], error.get("ctx", {}).get("error")
+    if isinstance(raised, Unfit):
+        return raised.remedy
     if error["type"] not in ("literal_error", "enum") or not isinstance(given, str):
         return ""
     # Only what may stand there is told, never what does.

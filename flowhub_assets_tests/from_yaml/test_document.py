@@ -127,6 +127,8 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
         ("id: b\n    type: test-strict\n    config: {maxTokens: a.text}\n    inputs: {prompt: y}", "7:25: "
          "config.maxTokens of node 'b' is text, but must be a whole number. The node would fail when it starts."),
         ("id: b\n    task: {function: f, file: x.py}\n    type: test-open", "7:5: node 'b' is a Python function and h"),
+        ("id: b\n    type: http-request\n    config: {url: 'https://u:secret@h/'}", "7:19: config.url of node 'b' is "
+         "text, but must hold no user name or password. The node would fail when it starts. Give the profile"),
         ("id: b\n    type: http-request\n    config: {}", "7:13: config of node 'b' must have url or connection. The"),
         ("id: b\n    type: loop\n    config: {items: [1]}", "5:5: loop 'b' has no nodes."),
         ("id: b\n    type: loop\n    config: {items: '{{params}}', result: d}\n    nodes: [{id: c, type: test-open}]",

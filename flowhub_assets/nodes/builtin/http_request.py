@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import unquote
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flowhub_assets.nodes.connection_names import ConnectionName
 from flowhub_assets.nodes.daemon_call import in_daemon_thread
@@ -18,7 +18,7 @@ from flowhub_assets.nodes.http.call import HttpFailed, Told, answer, bare, refus
 from flowhub_assets.nodes.http.client import http_client
 from flowhub_assets.nodes.http.connection import HttpConnection, http_connection
 from flowhub_assets.nodes.http.content import ContentProblem, body_value, headers_to_send, json_bytes, query_to_send
-from flowhub_assets.nodes.http.target import follow, target
+from flowhub_assets.nodes.http.target import follow, target, without_credentials
 from flowhub_assets.nodes.http.tries import IDEMPOTENT_METHODS, Tries, with_tries
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeOutput
 
@@ -80,7 +80,9 @@ class HttpRequest(Node):
             Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
         ] = Field("GET", description="The request's method.")
-        url: str = Field("", description="The address, http or https; with a connection, a path below its address.")
+        url: Annotated[str, AfterValidator(without_credentials)] = Field(
+            "", description="The address, http or https; with a connection, a path below its address."
+        )
         connection: ConnectionName | None = Field(
             None,
             description="The name of a connection, whose address and credentials are used: weather for WEATHER_URL.",

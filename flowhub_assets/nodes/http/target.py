@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote
 
 from flowhub_assets.nodes.http.connection import HttpConnection
 from flowhub_assets.nodes.sdk import NodeError
+from flowhub_assets.nodes.validation import Unfit
 
 if TYPE_CHECKING:
     import httpx
+
+_WITH_CREDENTIALS = re.compile(r"\s*[A-Za-z][\w+.-]*://[^/?#]*@")
+_CONNECT = "give the profile a connection, NAME_URL with NAME_USER and NAME_PASSWORD, and name it: connection: name"
 
 #: What goes on to another origin: nothing that a node or a connection may have put a credential into.
 _FOR_EVERYONE = frozenset(
@@ -18,6 +23,13 @@ _FOR_EVERYONE = frozenset(
         *("content-length", "content-type", "transfer-encoding"),
     ]
 )
+
+
+def without_credentials(url: str) -> str:
+    """``url`` as it is written in a pipeline. Raises Unfit for one that holds a user name or password."""
+    if _WITH_CREDENTIALS.match(url):
+        raise Unfit("must hold no user name or password", f"{_CONNECT[0].upper()}{_CONNECT[1:]}.")
+    return url
 
 
 def target(url: str, connection: HttpConnection | None) -> httpx.URL:
@@ -34,10 +46,7 @@ def target(url: str, connection: HttpConnection | None) -> httpx.URL:
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         _refuse(f"the url {_shown(url)} is no URL: {error}", "write it as https://host/path")
     if parsed.userinfo:
-        _refuse(
-            f"the url {_shown(url)} holds a user name or password",
-            "give the profile a connection, NAME_URL with NAME_USER and NAME_PASSWORD, and name it: connection: name",
-        )
+        _refuse(f"the url {_shown(url)} holds a user name or password", _CONNECT)
     if base is None:
         return _web(parsed, url)
     if not parsed.scheme and not parsed.host:
