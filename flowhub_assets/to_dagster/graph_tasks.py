@@ -45,7 +45,8 @@ def items_step(context: OpExecutionContext, run: FlowRun, task: Task) -> Outputs
     if result is None:
         return
     run.keep(context.run_id, items_name(task), result.value)
-    for index in range(len(result.value["items"])):
+    # There are none where the task tolerates that its list could not be made.
+    for index in range(len(result.value.get("items", ()))):
         yield DynamicOutput(None, mapping_key=str(index), output_name=ITEM)
 
 
@@ -59,7 +60,12 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
         runnable = Runnable(body_of(run.pipeline, task), run.runnable.bodies)
         outcome = _run_here(context, run, runnable, given, ())
         if outcome.error is not None:
-            raise of_item(index, outcome.error)
+            error = of_item(index, outcome.error)
+            if not _is_tolerated(context, task, error):
+                raise error
+            run.keep(context.run_id, iteration_name(task, index), error_value(error))
+            yield Output(None, RAN, metadata={"tasks": _table(outcome)})
+            return
         value = outcome.tasks[loop.result].value
         url = run.keep(context.run_id, iteration_name(task, index), {"result": value})
     yield Output(
@@ -74,8 +80,9 @@ def results_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: Lo
         if items is None:
             context.log.info(f"{task.name} is skipped: its list was not made")
             return
-        results = [run.load(context, iteration_name(task, index)) for index in range(len(items["items"]))]
-        value = {loop.into: [None if one is None else one["result"] for one in results]}
+        results = [run.load(context, iteration_name(task, at)) or {} for at in range(len(items.get("items", ())))]
+        failures = [one["error"] for one in (items, *results) if "error" in one]
+        value = {"error": failures[0]} if failures else {loop.into: [one.get("result") for one in results]}
     yield from _given(context, run, task, StepResult(value))
 
 
@@ -111,12 +118,19 @@ def _settled(
         return replace(result, value=value_of(result))
     except FlowhubError as error:
         error.where = error.where or str(task.source)
-        last = context.retry_number >= task.retry.times or not worth_retry(task.retry, error)
-        of_the_task = isinstance(error, RunError) and not isinstance(error, TaskCancelled)
-        if not (task.continue_on_error and last and of_the_task):
+        if not _is_tolerated(context, task, error):
             raise as_failure(error, task.retry) from None
-        context.log.warning(f"{error}\n  The run goes on: the task has continueOnError.")
         return StepResult(error_value(error))
+
+
+def _is_tolerated(context: OpExecutionContext, task: Task, error: BaseException) -> bool:
+    """Whether the run goes on all the same: the task says so, the failure is its own, and no try is left."""
+    if not task.continue_on_error or not isinstance(error, RunError) or isinstance(error, TaskCancelled):
+        return False
+    if context.retry_number < task.retry.times and worth_retry(task.retry, error):
+        return False
+    context.log.warning(f"{error}\n  The run goes on: the task has continueOnError.")
+    return True
 
 
 def _whole(result: StepResult) -> dict[str, Any]:

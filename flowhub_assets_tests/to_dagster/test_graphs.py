@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import dagster as dg
 import pytest
 
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Edge, Loop, Node, Retry, Task
-from flowhub_assets.runtime.step import Skip
+from flowhub_assets.runtime.local import run_pipeline
+from flowhub_assets.runtime.step import Runnable, Skip
 from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values
@@ -124,6 +126,27 @@ def test_a_tolerated_failure_is_a_value_once_the_retries_are_over(tmp_path: Path
     assert ran.result.success
     assert ran.steps("STEP_UP_FOR_RETRY") == ["a"]
     assert ran.value("b") == {"message": "bad", "type": "ValueError"}
+
+
+def test_a_loop_may_tolerate_that_an_item_or_its_list_fails(tmp_path: Path) -> None:
+    def add(doubled: dict[str, Any], _given: dict[str, Any]) -> dict[str, Any]:
+        if doubled["n"] == 2:
+            raise ValueError("no twos")
+        return doubled
+
+    def no_list(_: object) -> dict[str, Any]:
+        raise ValueError("no list")
+
+    tasks = loop_tasks()
+    tasks[1] = replace(tasks[1], continue_on_error=True, retry=Retry(1))
+    for bodies, message in (({"add": add}, "item 1: no twos"), ({"each": no_list}, "no list")):
+        everything: dict[str, Any] = {**LOOP_BODIES, **bodies, "end": lambda each: each["error"]}
+        flow = graph_flow(tasks, everything, result=("end",))
+        ran = run_graph(flow, tmp_path, {"plus": 1})
+        assert ran.result.success
+        assert ran.value("end") == {"message": message, "type": "ValueError"}
+        here = run_pipeline(Runnable(flow.pipeline, everything), {"plus": 1}, in_process=True)
+        assert here.value == ran.value("end")
 
 
 def test_functions_run_in_a_child_process(tmp_path: Path) -> None:
