@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ MODEL_URL = "VLLM_URL"
 
 #: How long a command may take to end after Ctrl-C before it is asked by a signal of its own.
 _GRACE_SECONDS = 30
+_LOOK_SECONDS = 1
 
 
 @dataclass
@@ -121,21 +123,36 @@ def _run(command: tuple[str, ...]) -> int:
             effect="Nothing was run.",
             remedy="Name a command that this shell finds.",
         ) from None
-    grace: int | None = None
     try:
-        while True:
-            try:
-                code = process.wait(grace)
-                return code if code >= 0 else 128 - code
-            except KeyboardInterrupt:
+        with _interrupts() as interrupts:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    code = process.wait(_LOOK_SECONDS)
+                    return code if code >= 0 else 128 - code
                 # The terminal has sent it to the command as well, which now puts away what is its own.
-                grace = _GRACE_SECONDS
-            except subprocess.TimeoutExpired:
-                process.terminate()
+                if interrupts and time.monotonic() - interrupts[0] > _GRACE_SECONDS:
+                    process.terminate()
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[float]]:
+    """When Ctrl-C was pressed. It is noted, not raised: a second one in the midst of Popen.wait would leave a lock of
+    Popen's taken, and the command's end would never be seen.
+    """
+    pressed: list[float] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # a command in the background, which Ctrl-C is not for
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(time.monotonic()))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _is_set(name: str) -> bool:

@@ -114,6 +114,21 @@ def test_they_are_gone_however_it_ends(tmp_path: Path, how: signal.Signals) -> N
         assert not left_by(process.pid, tmp_path), "what a killed one leaves behind, the next one removes"
 
 
+def test_the_commands_end_is_seen_however_often_ctrl_c_was_pressed(tmp_path: Path) -> None:
+    waits = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); exec({TELLS!r}); raise SystemExit(7)"
+    process = start(tmp_path, sys.executable, "-c", waits)
+    database = told(tmp_path, process)["DEMO_WAREHOUSE_URL"]
+    for _ in range(300):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.001)
+    try:
+        process.communicate("", timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 7
+    assert not is_up(database)
+
+
 def test_the_commands_exit_code_is_its_own(tmp_path: Path) -> None:
     process = start(tmp_path, sys.executable, "-c", "raise SystemExit(7)")
     process.communicate(timeout=60)
