@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -64,6 +65,17 @@ class StepContext:
 _current: ContextVar[StepContext] = ContextVar("flowhub_step")
 _live: set[Cancellation] = set()
 _live_lock = threading.Lock()
+
+
+def _forget_other_steps() -> None:
+    # In a forked child only its own step goes on; a lock that another thread held would never be released.
+    global _live_lock
+    _live_lock = threading.Lock()
+    _live.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_steps)
 
 
 def current_step() -> StepContext:
