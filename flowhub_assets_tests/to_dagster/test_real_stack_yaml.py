@@ -169,7 +169,7 @@ def test_a_run_whose_worker_was_killed_goes_on_where_it_was(stack: Stack) -> Non
 
     done = ["each__each[0]", "each__each[1]", "each__each[3]", "each__items", "heads", "is_heads", "toss"]
     run_id = stack.run("killed")
-    stack.wait(lambda: stack.steps(run_id, "STEP_SUCCESS") == done, "all but the item that waits")
+    stack.wait(lambda: stack.steps(run_id, "STEP_SUCCESS") == done, f"of run {run_id} all but the item that waits")
     stack.wait(lambda: "step2" in counts(), "the item that waits")
     os.kill(stack.run_worker(run_id), signal.SIGKILL)
     assert stack.end_of(run_id) == "FAILURE"

@@ -12,8 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowhub_assets.nodes.expressions.code import has_code, template_code
 from flowhub_assets.nodes.expressions.limits import Budget
@@ -83,9 +82,16 @@ class JinjaTemplate:
     asked: Mapping[str, bool]
     result: str | None
 
-    @cached_property
+    @property
     def template(self) -> Template:
         """The template compiled, which costs more than to read it: who only checks it need not pay."""
+        # Not a cached_property: before Python 3.12 that has a lock, which a child forked meanwhile would wait for.
+        made = vars(self).get("_template")
+        if made is None:
+            made = vars(self)["_template"] = self._compile()
+        return cast("Template", made)
+
+    def _compile(self) -> Template:
         from jinja2 import Template
 
         from flowhub_assets.nodes.expressions.sandbox import sandbox
