@@ -26,6 +26,8 @@ GRACE = 3.0
 #: Seconds between two looks whether a child has died without an answer.
 _LOOK = 0.05
 _CHUNK = 1 << 16
+#: Whether the end of a child can be seen before it is reaped; not on macOS before Python 3.13.
+_CAN_LOOK_FIRST = hasattr(os, "waitid")
 #: A line of output longer than this is passed on in pieces.
 _LONGEST_LINE = 1 << 16
 
@@ -111,6 +113,11 @@ class Child:
             else:
                 self._signal(signal.SIGKILL)
         try:
+            if _CAN_LOOK_FIRST:
+                if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    return
+                # What it left behind ends before it is reaped: until then no other process can have its number.
+                self._signal(signal.SIGKILL)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
             # Whoever ignores SIGCHLD in this process lets the system reap its children: how it ended is lost.
@@ -161,8 +168,9 @@ class Child:
     def _ended(self, status: int) -> None:
         self._status = status
         self.finished = True
-        # What the child left behind still holds its pipes; the group outlives its leader.
-        self._signal(signal.SIGKILL)
+        if not _CAN_LOOK_FIRST:
+            # What the child left behind still holds its pipes; the group outlives its leader.
+            self._signal(signal.SIGKILL)
         for pipe in self.pipes:
             # Bounded: whoever left the group could write for ever.
             for _ in range(1024):
