@@ -50,7 +50,8 @@ def test_an_unknown_profile_is_named(profiles: dict[str, Any], name: str, remedy
 
 
 def test_a_pipeline_file_says_where_profiles_stand_in_it() -> None:
-    for profiles in ({}, {"airflow": {}}):
+    cases: list[dict[str, Any]] = [{}, {"airflow": {}}]
+    for profiles in cases:
         with pytest.raises(ProfileError, match="pipeline 'flow' has no env profile 'prod'") as unknown:
             choose_profile(dataclasses.replace(flow(**profiles), source=Source("p.yaml", 1)), "prod")
         assert "dd it under profiles: {prod: {...}}" in str(unknown.value)
