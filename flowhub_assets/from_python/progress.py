@@ -65,6 +65,8 @@ def event_text(event: Event) -> str:
     if event.kind == told.RETRYING:
         reason = event.error.what if event.error else ""
         return f"{event.task} will be tried again in {event.seconds:g} s: {reason}"
+    if event.kind == told.SUCCEEDED and event.error is not None:
+        return f"{event.task} failed in {event.seconds:.1f} s, and the run goes on: {event.error.what}"
     if event.kind in (told.SUCCEEDED, told.FAILED):
         reason = f": {event.error.what}" if event.error else ""
         return f"{event.task} {event.kind} in {event.seconds:.1f} s{reason}"

@@ -11,6 +11,10 @@ import sys
 import termios
 from pathlib import Path
 
+from flowhub_assets.errors import TaskFailed
+from flowhub_assets.from_python.progress import event_text
+from flowhub_assets.runtime import outcome
+from flowhub_assets.runtime.outcome import Event
 from flowhub_assets_tests.from_python.script_runs import run, write
 
 TWO = """
@@ -118,3 +122,9 @@ def test_without_rich_a_terminal_gets_plain_lines(tmp_path: Path) -> None:
     (tmp_path / "rich.py").write_text("raise ImportError('not here')\n")
     shown, _ = on_a_terminal(write(tmp_path, TWO), PYTHONPATH=str(tmp_path))
     assert "flowhub: load started" in shown
+
+
+def test_a_failure_that_is_tolerated_is_told_as_one() -> None:
+    error = TaskFailed("node 'a' failed: ValueError: bad")
+    told = event_text(Event(outcome.SUCCEEDED, "a", seconds=0.04, error=error))
+    assert told == "a failed in 0.0 s, and the run goes on: node 'a' failed: ValueError: bad"
