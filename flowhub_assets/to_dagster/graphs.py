@@ -224,14 +224,18 @@ class _Nodes:
         own = {task.name for task in group}
         edges: dict[tuple[str, str], None] = {}
         for task in group:
-            ported = {edge.task: edge.port for edge in task.after if edge.port is not None}
             for name in waits_for(task):
                 if name in own:
                     continue
                 step, has_ports = self._at[name]
-                port = ported.get(name) if has_ports else None
-                edges[step, dagster_name(port) if port else RAN] = None
+                edges |= {(step, output): None for output in self._outputs_to_wait_for(task, name, has_ports)}
         return [DependencyDefinition(step, output) for step, output in edges]
+
+    @staticmethod
+    def _outputs_to_wait_for(task: Task, upstream: str, has_ports: bool) -> list[str]:
+        """Of the op of ``upstream``: each of the ports that ``task`` names, or that it has run, whatever it chose."""
+        ports = [edge.port for edge in task.after if edge.task == upstream]
+        return [dagster_name(port) for port in ports if port] if has_ports and ports and all(ports) else [RAN]
 
     def _invoke(
         self,

@@ -35,6 +35,7 @@ _DEFAULT = main(
     "return join(left(choice['pdf']), right(choice['두 단어']), c(choice.default))",
 )
 _ONE_SIDED = main("choice = decide.branch(a(args))", "return join(left(choice.true), choice.false)")
+_BOTH_SIDES = main("choice = decide.branch(args)", "return left(choice.true, choice.false)")
 _NESTED = main(
     "outer = decide.branch(args)",
     "inner = kind.branch(outer.true, cases=('x',))",
@@ -107,6 +108,18 @@ BRANCHES = [
         last_writers={"join": ["a"]},
         values={"decide.false": {"n": 0, "shared": "a"}},
         result=("join",),
+    ),
+    *(
+        _taken(
+            f"both sides lead to one task, {port} is taken",
+            workflow(_DECIDE, LEFT, _BOTH_SIDES),
+            {"n": n},
+            "decide left",
+            last_writers={"left": ["input"]},
+            values={"decide": {"port": port}},
+            result=("left",),
+        )
+        for n, port in [(1, "true"), (0, "false")]
     ),
     _taken(
         "a branch in a branch",
