@@ -9,6 +9,7 @@ from typing import Any
 
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.from_yaml.placing import placement
+from flowhub_assets.from_yaml.profile_values import profile_values
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.pipeline import Asset, Node, Retry, Source
 from flowhub_assets.nodes import implied, registry
@@ -132,7 +133,7 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
         "timeout": section.seconds("timeout", "10m"),
         "pool": section.text("pool", "gpu"),
         "priority": section.whole("priority") or 0,
-        "env": section.mapping("env", "{WORKSPACE: ./tmp}"),
+        "env": profile_values(section, "env"),
         "run_on": run_on,
         "when": _condition(section, "when"),
         "continue_on_error": section.flag("continueOnError"),

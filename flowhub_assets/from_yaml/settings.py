@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowhub_assets.from_yaml import placing, triggers
+from flowhub_assets.from_yaml.profile_values import profile_values
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.nodes.validation import type_text
 from flowhub_assets.runtime.secret_values import is_secret_name
@@ -110,7 +111,7 @@ def _profiles(pipeline: Section) -> dict[str, Any]:
             remedy = f"put it into a profile: profiles: {{default: {{{name}: ...}}}}"
             profiles.tell(name, f"{name!r} stands among the profiles", "no task would see it", remedy, at_key=True)
         else:
-            found[name] = profiles.mapping(name, "{WORKSPACE: ./tmp}")
+            found[name] = profile_values(profiles, name)
     return found
 
 

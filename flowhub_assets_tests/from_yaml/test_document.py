@@ -60,6 +60,12 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
         ("metadata: {name: p}\nparams:\n  a: {default: 1}\n  b: {minimum: 5, default: 2}\n",
          "6:28: the default of param 'b' is 2, below the minimum 5."),
         ("metadata: {name: p}\nprofiles: {default: x}\n", "4:21: default of profiles is text."),
+        ("metadata: {name: p}\nprofiles: {default: {MONGODB_URL: 'mongodb://u:secret@h'}}\n", "4:35: MONGODB_URL is a "
+         "URL with a password in it. Whoever reads the file could use it. Write MONGODB_URL: {env: MONGODB_URL}, and "),
+        ("metadata: {name: p}\nprofiles:\n  prod:\n    ENDPOINT: http://u:secret@h:9000\n",
+         "6:15: ENDPOINT is a URL with a password in it. Whoever reads the file could use it. Write the address alone"),
+        ("metadata: {name: p}\nprofiles: {default: {MORE: {hosts: [http://h, 'redis://:secret@h']}}}\n",
+         "4:47: MORE.hosts[1] is a URL with a password in it."),
         ("metadata: {name: p}\nprofiles: {default: {run_id: x}}\n", "4:21: profile 'default' sets 'run_id'."),
         ("metadata: {name: p}\nresult: [b]\n", "4:10: the result names 'b', which is no node."),
     ],
@@ -68,6 +74,7 @@ def test_the_pipeline(text: str, told: str) -> None:
     found = problems(f"apiVersion: flume/v1\nkind: Pipeline\n{text}{NODES}")
     assert len(found) == 1, found
     assert found[0].startswith(told), found[0]
+    assert "secret" not in found[0]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +123,8 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
         ("id: b\n    type: python\n    config: {script: 'x = ['}", "7:22: config.script of node 'b' is text, but must "
          "be Python: line 1 of it: '[' was never closed."),
         ("id: b\n    type: test-open\n    env: {task: 1}", "7:17: env of node 'b' sets 'task'."),
+        ("id: b\n    type: test-open\n    env: {SHOP_URL: 'postgresql://h/d?password=secret'}", "7:21: SHOP_URL is a "
+         "URL with a password in it. Whoever reads the file could use it. Write SHOP_URL: {env: SHOP_URL}, and set that"),
         ("id: b\n    type: test-open\n    nodes: []", "7:5: node 'b' has 'nodes'. Only a loop runs nodes."),
         ("id: b\n    type: test-strict", "5:5: inputs.prompt of node 'b' is missing. The node would fail when it star"),
         ("id: b\n    type: test-strict\n    inputs: {promt: x, prompt: y}", "7:14: inputs.promt of node 'b' is "

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowhub_assets.nodes.url_passwords import without_password
+from flowhub_assets.nodes.url_passwords import holds_password, without_password
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from flowhub_assets.nodes.url_passwords import without_password
     ],
 )
 def test_the_password_is_masked(url: str) -> None:
+    assert holds_password(url)
     password = "pl@nt/ed" if "pl@nt/ed" in url else "planted"
     assert without_password(f"no {password} here", url) == "no *** here"
     assert "lant" not in without_password(f"cannot open {url}", url)
@@ -30,6 +31,14 @@ def test_the_password_is_masked(url: str) -> None:
 def test_a_url_without_a_password_masks_nothing() -> None:
     for url in ("redis://host/0", "sqlite:///a@b.db", "mongodb://me@host", ""):
         assert without_password("the host me said no", url) == "the host me said no"
+        assert not holds_password(url)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://host:8000/users/@me", "http://host/?next=a:b@c", "a:b@c", "s3://k@b/", "s3://b/a:b@c"]
+)
+def test_a_port_is_no_password(text: str) -> None:
+    assert not holds_password(text)
 
 
 @given(password=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6))
