@@ -142,6 +142,14 @@ def test_the_import_brings_nothing_heavy(statement: str) -> None:
     assert not {name.partition(".")[0] for name in loaded} & set(HEAVY)
 
 
+def test_who_lists_definitions_does_not_pay_for_what_a_run_needs() -> None:
+    loaded = json.loads(
+        fresh("import flowhub_assets.definitions, sys, json; print(json.dumps(sorted(sys.modules)))", "-W", "ignore")
+    )
+    assert "dagster" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {"sqlalchemy", "alembic", "httpx", "jinja2", "numpy"}
+
+
 def copy_rows_1_to_4(folder: Path) -> None:
     """What travels to a task's own image, with the import name beside it."""
     (folder / "flowhub_assets").mkdir()

@@ -1,7 +1,8 @@
 """What the executor takes from Dagster's private modules, in one place: written against Dagster 1.13.
 
 The public API has the executor's frame (ExecutorDefinition, Executor) but neither the state machine of a plan,
-nor the contexts in which a step runs, nor the step handlers. A new version of Dagster is tried here first.
+nor the contexts in which a step runs, nor the step handlers. A new version of Dagster is tried here first. Its
+event log storages are in dagster_storages.py: they bring SQLAlchemy, which only a run needs.
 """
 
 from __future__ import annotations
@@ -57,14 +58,7 @@ from dagster._core.instance import DagsterInstance
 from dagster._core.log_manager import DagsterLogHandler, DagsterLogManager
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
-from dagster._core.storage.event_log.base import EventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.sql import create_engine
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
@@ -75,11 +69,6 @@ def executor_config(**fields: Any) -> dict[str, Any]:
     retries, tag_limits, dependencies = (make() for make in untyped)
     shared = {"retries": retries, "tag_concurrency_limits": tag_limits, "step_dependency_config": dependencies}
     return {**fields, **shared}
-
-
-def sqlite_engine(url: str) -> Any:
-    """A SQLAlchemy engine as Dagster's SQLite storages make them, but with a pool."""
-    return create_engine(url, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
 
 
 def failure_data(error: SerializableErrorInfo, source: ErrorSource) -> StepFailureData:
@@ -120,14 +109,12 @@ __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
-    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ActiveExecution",
     "CapturedLogContext",
     "CheckStepHealthResult",
     "CloudStorageComputeLogManager",
     "ComputeIOType",
     "ComputeLogManager",
-    "ConsolidatedSqliteEventLogStorage",
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
     "DagsterInstance",
@@ -137,7 +124,6 @@ __all__ = [
     "EngineEventData",
     "ErrorSource",
     "EventLogEntry",
-    "EventLogStorage",
     "ExecutionPlan",
     "ExecutionStep",
     "IAttachDifferentObjectToOpContext",
@@ -152,9 +138,6 @@ __all__ = [
     "RetryMode",
     "ScopedResourcesBuilder",
     "SerializableErrorInfo",
-    "SqlEventLogStorage",
-    "SqlEventLogStorageTable",
-    "SqliteEventLogStorage",
     "StepDelegatingExecutor",
     "StepDependencyConfig",
     "StepExecutionContext",
@@ -172,5 +155,4 @@ __all__ = [
     "new_file_key",
     "resource_initialization_manager",
     "serializable_error_info_from_exc_info",
-    "sqlite_engine",
 ]

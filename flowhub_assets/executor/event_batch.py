@@ -21,8 +21,8 @@ from flowhub_assets.executor.dagster_private import (
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     DagsterInstance,
     EventLogEntry,
-    EventLogStorage,
 )
+from flowhub_assets.executor.dagster_storages import EventLogStorage
 from flowhub_assets.executor.event_writers import EventWriter, writer_for
 
 #: The longest time in seconds for which an event is kept back.

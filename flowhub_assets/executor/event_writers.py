@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from flowhub_assets.executor.dagster_private import (
-    ASSET_EVENTS,
+from flowhub_assets.executor.dagster_private import ASSET_EVENTS, EventLogEntry
+from flowhub_assets.executor.dagster_storages import (
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConsolidatedSqliteEventLogStorage,
-    EventLogEntry,
     EventLogStorage,
     SqlEventLogStorage,
     SqliteEventLogStorage,

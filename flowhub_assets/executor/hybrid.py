@@ -20,7 +20,6 @@ from flowhub_assets.executor.dagster_private import (
     StepDependencyConfig,
     executor_config,
 )
-from flowhub_assets.executor.event_batch import batched_events
 from flowhub_assets.executor.local_handler import LocalStepHandler
 from flowhub_assets.executor.placement import HEAVY, PLACEMENT_TAG, PLACEMENTS
 from flowhub_assets.executor.run import Limits, run_plan
@@ -78,6 +77,8 @@ class HybridExecutor(StepDelegatingExecutor):
 
     @override
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        from flowhub_assets.executor.event_batch import batched_events  # it imports SQLAlchemy
+
         with batched_events(plan_context.instance, plan_context.run_id) as flush:
             yield from run_plan(self, plan_context, execution_plan, flush)
 

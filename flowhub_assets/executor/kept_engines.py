@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flowhub_assets.executor.dagster_private import sqlite_engine
+from flowhub_assets.executor.dagster_storages import sqlite_engine
 
 
 class KeptEngines:
