@@ -12,7 +12,7 @@ import dagster as dg
 from flowhub_assets_tests.benchmarks.dagster_home import POSTGRES, SQLITE, instance_in
 from flowhub_assets_tests.benchmarks.light_jobs import named
 from flowhub_assets_tests.benchmarks.node_runs import (
-    by_execute_job,
+    by_execute_run,
     in_dagster,
     in_local_runtime,
     shape_file,
@@ -62,7 +62,7 @@ def _beside_in_process(
         for shape in _CALLED
     }
     calls["chain", few]()  # what is paid once in a process is no node's
-    plain = by_execute_job(named("in_process", "plain", few), instance)
+    plain = by_execute_run(named("in_process", "plain", few), instance)
     # A thousand steps take their time, and are a median of their own.
     once = [case for case in calls if case[1] == many and case[0] != "fused"]
     often = [case for case in calls if case not in once]
@@ -84,7 +84,7 @@ def _beside_in_process(
 def _beside_multiprocess(instance: dg.DagsterInstance, files: Path, nodes: int, ops: int) -> list[Row]:
     calls = [
         in_dagster(shape_file(files, "chain", nodes), instance),
-        by_execute_job(named("multiprocess", "plain", ops), instance),
+        by_execute_run(named("multiprocess", "plain", ops), instance),
     ]
     ours, theirs = alternating(calls, 1)
     what, other = f"{_CALLED['chain']} {nodes}, SQLite", f"Dagster multiprocess, {ops} plain ops"
@@ -93,7 +93,7 @@ def _beside_multiprocess(instance: dg.DagsterInstance, files: Path, nodes: int, 
 
 def _engine_alone(instance: dg.DagsterInstance, ops: int, times: int) -> list[Row]:
     """The same ops, without nodes, by both executors."""
-    calls = [by_execute_job(named(executor, "chain", ops), instance) for executor in ("hybrid", "in_process")]
+    calls = [by_execute_run(named(executor, "chain", ops), instance) for executor in ("hybrid", "in_process")]
     ours, theirs = (took / ops for took in alternating(calls, times))
     return [Row(f"a light op in a chain of {ops}, SQLite", ours, theirs, "Dagster in_process, the same ops")]
 

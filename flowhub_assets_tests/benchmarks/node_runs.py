@@ -1,21 +1,23 @@
-"""Runs of pipelines of nodes, as a user has them: files in YAML, by Dagster's execute_job or the local runtime."""
+"""Runs of pipelines of nodes, as a user has them: files in YAML, by Dagster's run worker or the local runtime."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.api import execute_run
 
 from flowhub_assets.definitions import location
 from flowhub_assets.from_yaml.loading import load_file
 from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets_tests.benchmarks.row import Prepared
 from flowhub_assets_tests.benchmarks.yaml_files import NOTHING, chain, fan_out
 
 
@@ -39,23 +41,34 @@ def shape_file(folder: Path, shape: str, nodes: int) -> Path:
     return folder / f"{shape}-{nodes}.yaml"
 
 
-def in_dagster(file: Path, instance: dg.DagsterInstance) -> Callable[[], object]:
+def in_dagster(file: Path, instance: dg.DagsterInstance) -> Prepared:
     """A call that runs the file's job with the executor of our code location, its events in ``instance``."""
     arguments: Any = (str(file),)
-    return by_execute_job(dg.build_reconstructable_job(__name__, "job_of", arguments, {}), instance)
+    return by_execute_run(dg.build_reconstructable_job(__name__, "job_of", arguments, {}), instance)
 
 
-def by_execute_job(job: dg.ReconstructableJob, instance: dg.DagsterInstance) -> Callable[[], object]:
-    """A call that runs the job; the messages of its console logger go nowhere."""
+def by_execute_run(job: dg.ReconstructableJob, instance: dg.DagsterInstance) -> Prepared:
+    """A call that does what a run worker does with a run that was launched for it.
 
-    def run() -> None:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-            result = dg.execute_job(job, instance=instance)
-        if not result.success:
-            failed = [event for event in result.all_events if event.is_failure]
-            raise RuntimeError(f"no measurement: {failed[0].event_specific_data if failed else 'the run failed'}")
+    Before that, unmeasured, the run is made and told to be starting, as Dagster's launch does: with that event its
+    default SQLite storage makes the run's database. The messages of the console logger go nowhere.
+    """
 
-    return run
+    def launch() -> Callable[[], object]:
+        run = instance.create_run_for_job(job_def=job.get_definition(), job_code_origin=job.get_python_origin())
+        starting = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+        instance.report_dagster_event(starting, run_id=run.run_id)
+        return partial(_work, job, instance, run)
+
+    return Prepared(launch)
+
+
+def _work(job: dg.ReconstructableJob, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        result = execute_run(job, run, instance)
+    if not result.success:
+        failed = [event for event in result.all_events if event.is_failure]
+        raise RuntimeError(f"no measurement: {failed[0].event_specific_data if failed else 'the run failed'}")
 
 
 def in_local_runtime(file: Path) -> Callable[[], object]:

@@ -28,11 +28,23 @@ class Row:
         return self.ours / self.other
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A call that needs something made before it, which is not measured: ``make`` makes it and gives the call."""
+
+    make: Callable[[], Callable[[], object]]
+
+    def __call__(self) -> object:
+        """Makes what is needed, and calls."""
+        return self.make()()
+
+
 def alternating(calls: Sequence[Callable[[], object]], times: int) -> list[float]:
     """The median milliseconds of each call, all taken in turns, so that a slow moment hits each of them."""
     measured: list[list[float]] = [[] for _ in calls]
     for _ in range(times):
-        for call, seen in zip(calls, measured, strict=True):
+        for one, seen in zip(calls, measured, strict=True):
+            call = one.make() if isinstance(one, Prepared) else one
             begun = time.perf_counter()
             call()
             seen.append((time.perf_counter() - begun) * 1000)
