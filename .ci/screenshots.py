@@ -26,7 +26,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / ".github" / "screenshots"
-SIZE, WIDE = ViewportSize(width=1400, height=860), ViewportSize(width=1960, height=560)
+SIZE, WIDE = ViewportSize(width=1400, height=860), ViewportSize(width=2160, height=560)
 #: The pipeline of the README that is shown in a run, workflows/<name>.yaml.
 ORDERS = "orders"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
