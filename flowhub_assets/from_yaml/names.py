@@ -12,9 +12,9 @@ from flowhub_assets.from_yaml.outputs import output_fault, stands_beside_output,
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes import implied, references
+from flowhub_assets.nodes.expressions.lookup import BY_CONNECTION
 from flowhub_assets.nodes.references import Use
-from flowhub_assets.nodes.scope import END_ROOTS, LOOP_ROOTS, ROOTS, RUN_NAMES
-from flowhub_assets.runtime.secret_values import is_secret_name
+from flowhub_assets.nodes.scope import END_ROOTS, LOOP_ROOTS, ROOTS, RUN_NAMES, is_withheld
 
 if TYPE_CHECKING:
     from flowhub_assets.nodes.expressions.templates import Name
@@ -106,10 +106,10 @@ class Scope:
     def _env_fault(self, entry: Entry, rest: tuple[str, ...]) -> tuple[str, str] | None:
         if not rest:
             return None
-        if is_secret_name(rest[0]):
-            what = f"{rest[0]!r} is a credential, which no template sees"
-            return what, "name the connection in the node's config; the profile holds its URL"
         profiles = self.settings["profiles"]
+        found = [values.get(rest[0]) for values in (entry.fields["env"], *profiles.values())]
+        if any(is_withheld(rest[0], value) for value in found):
+            return "templates are not given secrets", BY_CONNECTION
         known = {name for profile in profiles.values() for name in profile}
         if not profiles or rest[0] in known or rest[0] in entry.fields["env"]:
             return None

@@ -8,6 +8,8 @@ from typing import Any
 
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Pipeline, Task
 from flowhub_assets.nodes import registry
+from flowhub_assets.nodes.expressions.lookup import WithoutSecrets
+from flowhub_assets.nodes.url_passwords import holds_password
 from flowhub_assets.runtime.secret_values import is_secret_name, mask_secrets
 from flowhub_assets.runtime.step_context import current_step
 
@@ -74,15 +76,23 @@ def view(task: Task, tasks: Mapping[str, Task], value: Mapping[str, Any]) -> dic
 
 
 def without_credentials(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a profile that may be rendered into a document or a request: no keys, tokens, passwords.
-
-    A URL with a password in it is left out, too.
-    """
-    return {
+    """The values of a profile that may be rendered into a document or a request; a template is told of the others."""
+    shown = {
         key: without_credentials(value) if isinstance(value, Mapping) else value
         for key, value in env.items()
-        if not is_secret_name(key) and not (isinstance(value, str) and mask_secrets(value, {}) != value)
+        if not is_withheld(key, value)
     }
+    return WithoutSecrets(shown, env.keys() - shown.keys())
+
+
+def is_withheld(key: str, value: object) -> bool:
+    """Whether no template sees this value of a profile: a key, token or password, a URL with a password in it.
+
+    Nor does it see a URL that the profile leaves to an environment variable, ``{"env": "SHOP_URL"}``.
+    """
+    if isinstance(value, str):
+        return is_secret_name(key) or holds_password(value) or mask_secrets(value, {}) != value
+    return is_secret_name(key) or (key.endswith("_URL") and isinstance(value, Mapping) and value.keys() == {"env"})
 
 
 def _output(task: Task, tasks: Mapping[str, Task], value: Mapping[str, Any]) -> Any:

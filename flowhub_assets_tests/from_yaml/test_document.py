@@ -124,7 +124,7 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
          "be Python: line 1 of it: '[' was never closed."),
         ("id: b\n    type: test-open\n    env: {task: 1}", "7:17: env of node 'b' sets 'task'."),
         ("id: b\n    type: test-open\n    env: {SHOP_URL: 'postgresql://h/d?password=secret'}", "7:21: SHOP_URL is a "
-         "URL with a password in it. Whoever reads the file could use it. Write SHOP_URL: {env: SHOP_URL}, and set that"),
+         "URL with a password in it. Whoever reads the file could use it. Write SHOP_URL: {env: SHOP_URL}, and set"),
         ("id: b\n    type: test-open\n    nodes: []", "7:5: node 'b' has 'nodes'. Only a loop runs nodes."),
         ("id: b\n    type: test-strict", "5:5: inputs.prompt of node 'b' is missing. The node would fail when it star"),
         ("id: b\n    type: test-strict\n    inputs: {promt: x, prompt: y}", "7:14: inputs.promt of node 'b' is "
@@ -161,7 +161,7 @@ TEMPLATES = (
     + """\
 params: {city: {type: string}}
 variables: {model: m}
-profiles: {default: {WORKSPACE: ./tmp, LEVEL: 1}}
+profiles: {default: {WORKSPACE: ./tmp, LEVEL: 1, SHOP_URL: {env: X}}}
 nodes:
   - {id: fetch-topic, type: test-strict, inputs: {prompt: x}}
   - {id: fetch, type: test-fields}
@@ -204,7 +204,9 @@ def test_names_that_are_known(text: str) -> None:
         ("{{params.colour}}", 2, "params has no 'colour'. The node would fail when it starts. Declare it under params"),
         ("{{variables.modle}}", 2, "variables has no 'modle'. The node would fail when it starts. Did you mean 'model"),
         ("{{env.LEVL}}", 2, "env has no 'LEVL'. The node would fail when it starts. Did you mean 'LEVEL'?"),
-        ("{{env.API_TOKEN}}", 2, "'API_TOKEN' is a credential, which no template sees."),
+        ("{{env.API_TOKEN}}", 2, "'env.API_TOKEN': templates are not given secrets. The node would fail when it "
+         "starts. Name the connection in the node's config, connection: shop for SHOP_URL; the node looks it up itself."),
+        ("{{env.SHOP_URL}}", 2, "'env.SHOP_URL': templates are not given secrets."),
         ("{{$nwo}}", 2, "there is no '$nwo'. The node would fail when it starts. Did you mean '$now'?"),
         ("{{item}}", 2, "there is no item outside of a loop."),
         ("{{inner.output}}", 2, "'inner' runs inside the loop 'each', once for each item. The node would fail "

@@ -240,3 +240,30 @@ def test_a_wrong_output_is_told_by_the_run() -> None:
         call(node("a", "anything"))
     outcome = run(node("a", "anything"))
     assert "execute of anything returned nothing, not an Output" in str(outcome.tasks["a"].error)
+
+
+SECRETS = {
+    **ENV,
+    "SHOP_URL": "postgresql://me:planted@h/d",
+    "REDIS_URL": {"env": "R"},
+    "MORE": {"API_TOKEN": "planted"},
+}
+
+
+@pytest.mark.parametrize("path", ["env.SHOP_URL", "env.REDIS_URL", "env.MORE.API_TOKEN"])
+@pytest.mark.parametrize("form", ["{{%s}}", "a {{ %s | upper }}", "{%% if %s %%}a{%% endif %%}"])
+def test_a_template_that_asks_for_a_secret_is_told_what_to_do(path: str, form: str) -> None:
+    key = path.rpartition(".")[2]
+    with pytest.raises(InputRefused) as refused:
+        call(node("a", "anything", inputs={"value": form % path}), env=SECRETS)
+    assert f"templates are not given the secret {key!r}" in refused.value.what
+    assert "Name the connection in the node's config" in refused.value.remedy
+    assert "planted" not in str(refused.value)
+
+
+def test_a_condition_that_asks_for_a_secret_is_told_so_and_may_have_another_value() -> None:
+    with pytest.raises(InputRefused, match="templates are not given the secret 'SHOP_URL' in env"):
+        call(node("a", "anything", when="env.SHOP_URL == ''"), env=SECRETS)
+    value = {"shop": "{{env.SHOP_URL | default('-')}}", "all": "{{env}}"}
+    given = call(node("a", "anything", inputs={"value": value}), env=SECRETS)
+    assert given["value"] == {"shop": "-", "all": {**ENV, "MORE": {}}}

@@ -132,6 +132,5 @@ def test_credentials_of_the_profile_are_not_there() -> None:
         **ENV,
         "VLLM_URL": "http://vllm:8000/v1",
         "EXTRA": {"region": "kr"},
-        "REDIS_URL": {"env": "REDIS_URL"},
     }
     assert scope(pipeline(ASK), ASK, env=env)["env"] == without_credentials(env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -11,6 +11,17 @@ from flowhub_assets.nodes.expressions.problem import ValueAbsent, described
 
 #: So many keys are listed in a message.
 _MOST_KEYS = 12
+
+#: What to do instead of putting a profile's secret into a template.
+BY_CONNECTION = "Name the connection in the node's config, connection: shop for SHOP_URL; the node looks it up itself."
+
+
+class WithoutSecrets(dict[str, Any]):
+    """An object out of which the keys ``withheld`` were taken: a template that asks for one is told so."""
+
+    def __init__(self, shown: Mapping[str, Any], withheld: Collection[str]) -> None:
+        super().__init__(shown)
+        self.withheld = withheld
 
 
 class Missing:
@@ -47,6 +58,8 @@ def inside(value: Any, key: Any) -> Any:
     if isinstance(value, Mapping):
         if isinstance(key, str) and key in value:
             return value[key]
+        if isinstance(value, WithoutSecrets) and key in value.withheld:
+            return Missing(f"templates are not given the secret {key!r}", BY_CONNECTION, key, value)
         return Missing(f"there is no {key!r}", key=key, among=value)
     if isinstance(value, (list, tuple)) and isinstance(key, int) and not isinstance(key, bool):
         if -len(value) <= key < len(value):
