@@ -15,7 +15,7 @@ _EFFECT = "whoever reads the file could use it"
 
 def profile_values(section: Section, key: str) -> dict[str, Any]:
     """The object ``key`` of ``section``; tells each URL in it that has a password, which the message does not show."""
-    values = section.mapping(key, "{WORKSPACE: ./tmp}")
+    values = dict(section.mapping(key, "{WORKSPACE: ./tmp}"))
     for path in _with_password(values, ()):
         what = f"{path_text(path)} is a URL with a password in it"
         section.report.tell((*section.path, key, *path), what, _EFFECT, _remedy(path))

@@ -205,7 +205,7 @@ def test_names_that_are_known(text: str) -> None:
         ("{{variables.modle}}", 2, "variables has no 'modle'. The node would fail when it starts. Did you mean 'model"),
         ("{{env.LEVL}}", 2, "env has no 'LEVL'. The node would fail when it starts. Did you mean 'LEVEL'?"),
         ("{{env.API_TOKEN}}", 2, "'env.API_TOKEN': templates are not given secrets. The node would fail when it "
-         "starts. Name the connection in the node's config, connection: shop for SHOP_URL; the node looks it up itself."),
+         "starts. Name the connection in the node's config, connection: shop for SHOP_URL; the node looks it up"),
         ("{{env.SHOP_URL}}", 2, "'env.SHOP_URL': templates are not given secrets."),
         ("{{$nwo}}", 2, "there is no '$nwo'. The node would fail when it starts. Did you mean '$now'?"),
         ("{{item}}", 2, "there is no item outside of a loop."),
