@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional, Union
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.problem import Problem
@@ -25,6 +25,17 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (Mapping,),
     "null": (type(None),),
 }
+
+#: How a message names them.
+_TOLD_TYPES: Mapping[str, str] = {
+    **{kind: f"a {kind}" for kind in ("string", "number", "boolean")},
+    **{kind: f"an {kind}" for kind in ("integer", "array", "object")},
+}
+
+#: The keys and indices that lead to what is wrong, and what is wrong with it, to be read behind its name.
+Fault = tuple[tuple[Union[str, int], ...], str]
+
+_WORD = re.compile(r"[^\W\d][\w-]*")
 
 _LONGEST_SHOWN = 60
 _LONGEST_PATTERN = 1_000
@@ -45,9 +56,9 @@ def params_fit_their_schemas(pipeline: Pipeline) -> Iterator[Problem]:
         for what, remedy in faults:
             yield Problem(f"the schema of param {name!r} {what}", pipeline.source, "no value could fit", remedy)
         if not faults and name in pipeline.params:
-            fault = value_fault(pipeline.params[name], schema)
+            path, fault = value_fault(pipeline.params[name], schema)
             if fault:
-                what = f"the default of param {name!r} {fault}"
+                what = f"the default of param {name!r}{f': {param_path(name, path)}' if path else ''} {fault}"
                 remedy = "mend the default or the schema; leave the default out where the param must be given"
                 yield Problem(what, pipeline.source, "a run without that param would be refused", remedy)
 
@@ -70,8 +81,19 @@ def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple
     for name, schema in pipeline.param_schemas.items():
         if name not in given and name not in pipeline.params:
             yield f"param {name!r} is missing, and it has no default", f"give it: --param {name}=..."
-        elif name in given and (fault := value_fault(given[name], schema)):
-            yield f"param {name!r} {fault}", "give it another value"
+        elif name in given:
+            path, fault = value_fault(given[name], schema)
+            if fault:
+                yield f"{param_path(name, path) if path else f'param {name!r}'} {fault}", "give it another value"
+
+
+def param_path(name: str, path: Sequence[str | int]) -> str:
+    """How a message calls what stands at ``path`` in param ``name``: ``params.cities[0].name``."""
+    return f"params{''.join(map(_step, (name, *path)))}"
+
+
+def _step(step: str | int) -> str:
+    return f".{step}" if isinstance(step, str) and _WORD.fullmatch(step) else f"[{step!r}]"
 
 
 def _schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -122,21 +144,20 @@ def _pattern_fault(pattern: object) -> str:
     return ""
 
 
-def value_fault(value: object, schema: Mapping[str, Any]) -> str:
-    """Why ``value`` does not fit the plain parts of ``schema``, to be read behind its name; '' if it does.
+def value_fault(value: object, schema: Mapping[str, Any]) -> Fault:
+    """Why ``value`` does not fit the plain parts of ``schema``; no words if it does.
 
     Minded are type, enum, const, pattern, bounds of numbers, texts and lists, required, and the same in properties and
     items.
     """
     kinds = _types(schema)
     if kinds and not any(_is_of(value, kind) for kind in kinds):
-        return f"is {_shown(value)}, not of type {' or '.join(kinds)}"
+        return (), f"is {_shown(value)}, and is to be {' or '.join(_TOLD_TYPES.get(kind, kind) for kind in kinds)}"
     fault = _choice_fault(value, schema.get("enum"))
     if not fault and "const" in schema:
         fault = _choice_fault(value, [schema["const"]])
-    return (
-        fault or _mismatch(value, schema.get("pattern")) or _bound_fault(value, schema) or _inner_fault(value, schema)
-    )
+    fault = fault or _mismatch(value, schema.get("pattern")) or _bound_fault(value, schema)
+    return ((), fault) if fault else _inner_fault(value, schema)
 
 
 def _choice_fault(value: object, choices: object) -> str:
@@ -179,22 +200,22 @@ def _bound(schema: Mapping[str, Any], key: str) -> Optional[float]:
     return schema[key] if _is_number(schema.get(key)) else None
 
 
-def _inner_fault(value: object, schema: Mapping[str, Any]) -> str:
-    parts: list[tuple[str, object, Optional[object]]] = []
+def _inner_fault(value: object, schema: Mapping[str, Any]) -> Fault:
+    parts: list[tuple[str | int, object, Optional[object]]] = []
     if isinstance(value, Mapping):
         missing = [key for key in _listed(schema.get("required")) if key not in value]
         if missing:
-            return f"has no {listed(map(repr, missing))}"
+            return (), f"has no {listed(map(repr, missing))}"
         inner = schema.get("properties")
         if isinstance(inner, Mapping):
-            parts = [(f"has at {key!r} what", item, inner.get(key)) for key, item in value.items()]
+            parts = [(key, item, inner.get(key)) for key, item in value.items()]
     elif isinstance(value, (list, tuple)):
-        parts = [(f"has as its item {number} what", item, schema.get("items")) for number, item in enumerate(value)]
-    for place, item, part in parts:
-        fault = value_fault(item, part) if isinstance(part, Mapping) else ""
+        parts = [(number, item, schema.get("items")) for number, item in enumerate(value)]
+    for step, item, part in parts:
+        path, fault = value_fault(item, part) if isinstance(part, Mapping) else ((), "")
         if fault:
-            return f"{place} {fault}"
-    return ""
+            return (step, *path), fault
+    return (), ""
 
 
 def _types(schema: Mapping[str, Any]) -> list[Any]:

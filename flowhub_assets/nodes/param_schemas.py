@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowhub_assets.ir.param_checks import param_path
+
 _LONGEST_TOLD = 300
 
 
@@ -34,9 +36,9 @@ def _faults_of(name: str, schema: Mapping[str, Any], value: Any) -> Iterator[tup
         yield f"the schema of param {name!r} refers to what it does not hold: {_short(str(wrong))}", "write it out"
     else:
         if error is not None:
-            place = "".join(f"[{part!r}]" for part in error.absolute_path)
-            told = f"{place}: {_short(error.message)}" if place else _short(error.message)
-            yield f"param {name!r} does not fit its schema: {told}", "give it another value"
+            path = tuple(error.absolute_path)
+            place = param_path(name, path) if path else f"param {name!r}"
+            yield f"{place} does not fit its schema: {_short(error.message)}", "give it another value"
 
 
 def _short(text: str) -> str:

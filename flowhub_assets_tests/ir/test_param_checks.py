@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.ir.checks import problems
-from flowhub_assets.ir.param_checks import value_fault
+from flowhub_assets.ir.param_checks import given_faults, value_fault
 from flowhub_assets_tests.ir.pipelines_as_data import messages, pipeline_of, task_of
 
 CITY = {"type": "string", "enum": ["Seoul", "Busan"], "description": "where"}
@@ -40,17 +40,21 @@ def test_good_defaults(default: Any, schema: Any) -> None:
     ("default", "schema", "message"),
     [
         ("Soul", CITY, "the default of param 'x' is 'Soul', not one of 'Seoul' and 'Busan': did you mean 'Seoul'?"),
-        ("3", {"type": "integer"}, "the default of param 'x' is '3', not of type integer"),
-        (True, {"type": "integer"}, "is True, not of type integer"),
-        (3.5, {"type": ["integer", "null"]}, "is 3.5, not of type integer or null"),
+        ("3", {"type": "integer"}, "the default of param 'x' is '3', and is to be an integer"),
+        (True, {"type": "integer"}, "is True, and is to be an integer"),
+        (3.5, {"type": ["integer", "null"]}, "is 3.5, and is to be an integer or null"),
         (2, {"minimum": 3}, "is 2, below the minimum 3"),
         (3, {"exclusiveMinimum": 3}, "is 3, not above 3"),
         ("abc", {"maxLength": 2}, "is 3 characters long, above the maxLength 2"),
         ("Seoul", {"pattern": "^[A-Z]{2}$"}, "is 'Seoul', which does not match ^[A-Z]{2}$"),
         ([], {"minItems": 1}, "is 0 items long, below the minItems 1"),
         ({"b": 1}, {"required": ["a", "c"]}, "has no 'a' and 'c'"),
-        ({"a": -1}, {"properties": {"a": {"minimum": 0}}}, "has at 'a' what is -1, below the minimum 0"),
-        ([1, "x"], {"items": {"type": "integer"}}, "has as its item 1 what is 'x', not of type integer"),
+        (
+            {"a": -1},
+            {"properties": {"a": {"minimum": 0}}},
+            "the default of param 'x': params.x.a is -1, below the minimum 0",
+        ),
+        ([1, "x"], {"items": {"type": "integer"}}, "params.x[1] is 'x', and is to be an integer"),
         ("x", {"type": "strng"}, "the schema of param 'x' has the type 'strng'"),
         ("x", {"enum": []}, "the schema of param 'x' has the enum []"),
         (1, {"minimum": "0"}, "the schema of param 'x' has the bound '0'"),
@@ -70,6 +74,21 @@ def test_bad_defaults(default: Any, schema: Any, message: str) -> None:
 
 def test_a_param_without_a_default_must_be_given_and_is_no_mistake() -> None:
     assert messages(pipeline_of(task_of("a"), param_schemas={"x": CITY})) == []
+
+
+CITIES = {"type": "array", "items": {"properties": {"name": {"type": "string"}, "a b": {"minimum": 0}}}}
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ({"name": 3}, "params.cities[1].name is 3, and is to be a string"),
+        ({"a b": -1}, "params.cities[1]['a b'] is -1, below the minimum 0"),
+    ],
+)
+def test_what_is_wrong_inside_of_a_param_is_told_by_its_path(item: Any, told: str) -> None:
+    pipeline = pipeline_of(task_of("a"), param_schemas={"cities": CITIES})
+    assert list(given_faults(pipeline, {"cities": [{}, item]})) == [(told, "give it another value")]
 
 
 def test_env_is_no_param() -> None:
@@ -112,7 +131,7 @@ SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.recursive(
 @settings(deadline=None, max_examples=500)
 @given(VALUES, SCHEMAS)
 def test_it_says_what_jsonschema_says(value: Any, schema: dict[str, Any]) -> None:
-    assert (value_fault(value, schema) == "") == jsonschema.Draft202012Validator(schema).is_valid(value)
+    assert (value_fault(value, schema)[1] == "") == jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
 KEYS = st.sampled_from(
