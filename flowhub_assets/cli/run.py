@@ -21,9 +21,9 @@ Usage: flowhub run FILE [NAME] [OPTIONS]
 
   Run one pipeline of FILE, YAML or Python, on this machine. NAME says which, if FILE holds several.
 
-  --param KEY=VALUE   a param of the pipeline; VALUE is a text, or JSON for other types. May be repeated.
+  --param NAME=VALUE   a param of the pipeline; VALUE is a text, or JSON for other types. May be repeated.
 
-  flowhub run FILE --help lists all other options: those of a workflow script.
+  flowhub run FILE --help lists the params of its pipelines, and all other options: those of a workflow script.
 """
 
 
@@ -87,7 +87,7 @@ def _load_own_nodes(folder: str) -> None:
 
 
 def params_of(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """What --param says, and the other words. Raises InputError for one that is no KEY=VALUE."""
+    """What --param says, and the other words. Raises InputError for one that is no NAME=VALUE."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--param", action="append", default=[])
     try:
@@ -98,7 +98,7 @@ def params_of(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     for word in known.param:
         key, equals, text = word.partition("=")
         if not equals or not key:
-            _refuse(f"--param {word!r} is no KEY=VALUE", "Write --param city=Seoul.")
+            _refuse(f"--param {word!r} is no NAME=VALUE", "Write --param city=Seoul.")
         params[key] = text
     return params, rest
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 from flowhub_assets.errors import DefinitionError, InputError
-from flowhub_assets.from_python.main_script import plain_errors, script_path
+from flowhub_assets.from_python.main_script import plain_errors, script_path, start_script
 from flowhub_assets.from_python.where import caller
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -38,6 +38,17 @@ class _Script:
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()
     namespace: argparse.Namespace | None = None
+    asked_for_help: argparse.ArgumentParser | None = None
+
+
+class _Help(argparse.Action):
+    """--help: told when the whole file is loaded, for only then are its params known."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        if not _Script.path:
+            parser.print_help()
+            parser.exit()
+        _Script.asked_for_help = parser
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,13 +73,15 @@ class Parser(argparse.ArgumentParser):
         return known
 
     def error(self, message: str) -> NoReturn:
-        """Raises InputError instead of leaving the process."""
+        """Raises InputError instead of leaving the process; nothing is wrong where help is asked for."""
+        if _Script.asked_for_help is not None:
+            raise ScriptEnds(0)
         start = shlex.join(_Script.command) or f"python {self.prog}"
         remedy = f"All arguments are listed by {start} --help."
         raise InputError(message, effect="Nothing was run.", remedy=remedy)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Ends the script after --help."""
+        """Ends the script after the --help of a command of its own."""
         if message:
             sys.stderr.write(message)
         if _Script.path:
@@ -87,11 +100,13 @@ def get_parser() -> argparse.ArgumentParser:
     prog = os.path.basename(_Script.path or sys.argv[0]) if sys.argv and sys.argv[0] else "workflow.py"
     if _Script.command and _Script.command[0] != "python":
         prog = shlex.join(_Script.command)
-    parser = Parser(prog=prog, description="Runs the flow of this file.", allow_abbrev=False)
+    description = f"Runs the {'flow' if prog.endswith('.py') else 'pipeline'} of this file."
+    parser = Parser(prog=prog, description=description, allow_abbrev=False, add_help=False)
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, dest=argparse.SUPPRESS, help="show this and exit")
     group = parser.add_argument_group("flowhub")
     add = group.add_argument
-    add("--env", default=DEFAULT_PROFILE, metavar="PROFILE", help="the profile of @flow(env=...) (default: default)")
-    add("--flow", metavar="NAME", help="which flow, if the file holds several")
+    add("--env", default=DEFAULT_PROFILE, metavar="PROFILE", help="the profile to run with (default: default)")
+    add("--flow", metavar="NAME", help="which of them, if the file holds several")
     add("--id", type=_run_id, metavar="RUN_ID", help="the run's id (default: a new one)")
     add("--input", "--input-data", metavar="PATH", help="a JSON file, a folder of JSON files, or - for standard input")
     add("--output", "--output-file", metavar="PATH", help="where the result is written as JSON")
@@ -129,12 +144,17 @@ def begin(path: str, arguments: Sequence[str], command: Sequence[str]) -> None:
     ``command`` are the words before them: python workflow.py, say.
     """
     _Script.path, _Script.arguments, _Script.namespace = os.path.abspath(path), list(arguments), None
-    _Script.command = tuple(command)
+    _Script.command, _Script.asked_for_help = tuple(command), None
 
 
 def command() -> list[str]:
     """The words that the command line began with, before its arguments."""
     return list(_Script.command) or ["python", sys.argv[0]]
+
+
+def asked_for_help() -> argparse.ArgumentParser | None:
+    """The parser whose help is to be told, if the command line asks for it: the one that was last given it."""
+    return _Script.asked_for_help
 
 
 def naming(flow: str) -> str:
@@ -153,7 +173,10 @@ def _parse(parser: Parser, module: dict[str, Any]) -> argparse.Namespace:
     if _Script.path and _path_of(module) == _Script.path:
         _Script.namespace = _known_only(parser, _Script.arguments)
         return _Script.namespace
-    if not _Script.path and script_path(module, _path_of(module)) is not None:
+    path = script_path(module, _path_of(module))
+    if not _Script.path and path is not None:
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            start_script(path)
         try:
             return _known_only(parser, sys.argv[1:])
         except InputError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import FrameType
 from typing import Callable, NoReturn
@@ -16,6 +16,7 @@ from flowhub_assets.from_python.command import SIGNALLED, WRONG, run_command
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.from_python.main_script import main_block_line
+from flowhub_assets.from_python.param_help import param_lines
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.step import Runnable
 
@@ -47,16 +48,9 @@ def run_file(
     signal.signal(signal.SIGTERM, _terminate)
     try:
         script_arguments.begin(path, argv, command)
-        if not path.endswith(".py"):
-            script_arguments.script_arguments(argv)  # such a file adds none: --help does not wait for its mistakes
-        code = _run(path, argv, load(path), params or {})
+        code = _loaded_and_run(path, argv, load, params or {})
         sys.stdout.flush()
         return code
-    except script_arguments.ScriptEnds as end:
-        return end.code
-    except FlowhubError as error:
-        print(error, file=sys.stderr)
-        return WRONG
     except _Terminated:
         return SIGNALLED + signal.SIGTERM
     except KeyboardInterrupt:
@@ -88,9 +82,21 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
 
-def _run(path: str, argv: Sequence[str], choices: Choices, params: Mapping[str, str]) -> int:
-    arguments = script_arguments.script_arguments(argv)
-    return run_command(_choose(path, choices, arguments.flow)(), arguments, params)
+def _loaded_and_run(path: str, argv: Sequence[str], load: Callable[[str], Choices], params: Mapping[str, str]) -> int:
+    try:
+        if not path.endswith(".py"):
+            script_arguments.script_arguments(argv)  # such a file adds none: its mistakes do not hide the help
+        choices = load(path)
+        arguments = script_arguments.script_arguments(argv)
+        if _tell_help(choices, arguments.flow):
+            return 0
+        return run_command(_choose(path, choices, arguments.flow)(), arguments, params)
+    except script_arguments.ScriptEnds as end:
+        _tell_help({}, None)
+        return end.code
+    except FlowhubError as error:
+        print(error, file=sys.stderr)
+        return 0 if _tell_help({}, None) else WRONG
 
 
 def _choose(path: str, choices: Choices, name: str | None) -> Callable[[], Runnable]:
@@ -116,3 +122,33 @@ def _choose(path: str, choices: Choices, name: str | None) -> Callable[[], Runna
             remedy=f"{kind.capitalize()}s of this file: {names}.",
         )
     return next(iter(choices.values())) if name is None else choices[name]
+
+
+def _tell_help(choices: Choices, name: str | None) -> bool:
+    """Prints the help and the params of the pipelines, or of the one called ``name``, if the command line asks so."""
+    parser = script_arguments.asked_for_help()
+    if parser is None:
+        return False
+    chosen = choices if name is None or name not in choices else {name: choices[name]}
+    print("\n".join([parser.format_help().rstrip(), *_params_told(chosen)]).rstrip())
+    return True
+
+
+def _params_told(choices: Choices) -> Iterator[str]:
+    how = "in the file of --input"
+    if script_arguments.command()[0] != "python":
+        how = f"by --param or {how}"
+        yield (
+            "  --param NAME=VALUE    a param; VALUE is a text, or JSON for other types; may be\n"
+            + " " * 24
+            + "repeated"
+        )
+    for name, ready in choices.items():
+        try:
+            lines = param_lines(ready().pipeline)
+        except FlowhubError as error:
+            lines = [f"  {line}" for line in str(error).splitlines()]
+        which = f" ({script_arguments.naming(name)})" if len(choices) > 1 else ""
+        yield "\n".join(
+            ["", f"params of {name}{which}, given {how}:" if lines else f"{name}{which} has no params", *lines]
+        )

@@ -139,7 +139,7 @@ def test_a_resumed_run_keeps_the_params_of_the_one_that_it_goes_on_with(folder: 
         (["greet.yaml"], "param 'who' is missing, and it has no default"),
         (["greet.yaml", "--param", "who=x", "--param", "times=0"], "param 'times' is 0, below the minimum 1"),
         (["greet.yaml", "--param", "who=x", "--param", "tmes=3"], "there is no param 'tmes'\n  Nothing was run."),
-        (["greet.yaml", "--param", "who"], "--param 'who' is no KEY=VALUE"),
+        (["greet.yaml", "--param", "who"], "--param 'who' is no NAME=VALUE"),
         (["greet.yaml", "--param"], "--param is given without a value"),
         (["greet.yaml", "other", "--param", "who=x"], "there is no pipeline 'other'"),
         (["greet.yaml", "--ouput", "x"], "unknown argument --ouput: did you mean '--output'?"),
@@ -164,6 +164,29 @@ def test_help(folder: Path) -> None:
     assert done.returncode == 0
     assert "--resume" in done.stdout
     assert "flowhub run greet.yaml" in done.stdout
+    assert "--param NAME=VALUE" in done.stdout
+    assert done.stdout.endswith(
+        "params of greet, given by --param or in the file of --input:\n"
+        "  who    string (required)\n"
+        "  times  integer (default: 2)\n"
+    )
+
+
+def test_the_help_of_several_pipelines_says_whose_params_they_are(folder: Path) -> None:
+    everything = run(folder, "flows.py", "--help").stdout
+    assert "params of first (flowhub run flows.py first), given by" in everything
+    assert '  n    integer (default: 10)\n  who  string (default: "me")\n' in everything
+    second = run(folder, "flows.py", "second", "--help").stdout
+    assert "params of second, given by" in second
+    assert "params of first" not in second
+
+
+def test_the_mistakes_of_a_file_do_not_hide_the_help(folder: Path) -> None:
+    (folder / "greet.yaml").write_text(PIPELINE.replace("params.who", "params.woh"))
+    done = run(folder, "greet.yaml", "--help")
+    assert done.returncode == 0
+    assert "--resume" in done.stdout
+    assert "woh" in done.stderr
 
 
 def test_what_only_the_whole_schema_says_is_told_before_anything_runs(tmp_path: Path) -> None:

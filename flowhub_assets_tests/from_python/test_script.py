@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from flowhub_assets_tests.from_python.script_runs import log, run, write
 
 DIAMOND = """
@@ -153,6 +155,19 @@ def test_custom_arguments(tmp_path: Path) -> None:
     assert help_text.returncode == 0
     for word in ("--colour", "--amount", "--env", "--input", "--input-data", "--task", "--job", "--export", "--id"):
         assert word in help_text.stdout
+
+
+@pytest.mark.parametrize("option", ["type=int", "required=True"])
+def test_the_help_of_a_script_with_arguments_of_its_own_lists_the_params_too(tmp_path: Path, option: str) -> None:
+    code = CUSTOM.replace("type=int, default=1", option).replace("name='paint'", "name='paint', params={'coats': 2}")
+    script = write(tmp_path, code.replace("options.amount", "options.amount or 0"))
+    done = run(script, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("--resume") == 2, "once in the usage, once in the list"
+    assert "--colour" in done.stdout
+    told = "params of paint, given in the file of --input:\n  coats  integer (default: 2)\n"
+    assert done.stdout.endswith(told) is (option == "type=int"), "without what is required the file cannot be loaded"
+    assert "--param" not in done.stdout
 
 
 def test_failure_handling(tmp_path: Path) -> None:
