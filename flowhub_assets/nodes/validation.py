@@ -16,6 +16,7 @@ from flowhub_assets.nodes.sdk import Node, NodeError, NodeModel
 _MOST_TOLD = 5
 
 Model = TypeVar("Model", bound=NodeModel)
+Place = tuple[str | int, ...]
 
 
 class InputRefused(NodeError):
@@ -41,7 +42,7 @@ class ValueProblem:
     ``what`` names the value's type, never the value, which may be a credential.
     """
 
-    path: tuple[str | int, ...]
+    path: Place
     what: str
     remedy: str = ""
 
@@ -75,10 +76,16 @@ def problems_in(model: type[NodeModel], values: Mapping[str, Any]) -> list[Value
 
 def problems_of(model: type[NodeModel], error: ValidationError, values: Any) -> list[ValueProblem]:
     """The problems that pydantic found in ``values``, one for each place, however many types a union tried there."""
-    by_path: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    by_path: dict[Place, list[ErrorDetails]] = {}
     for one in error.errors(include_url=False):
         by_path.setdefault(_path(one, values), []).append(one)
-    return [_problem(model, path, found) for path, found in by_path.items()]
+    return [_problem(model, path, found) for path, found in by_path.items() if not _is_other_type(path, found, by_path)]
+
+
+def _is_other_type(path: Place, found: Sequence[ErrorDetails], places: Iterable[Place]) -> bool:
+    """Whether these only say that another type of a union does not fit, where one was looked into and has its own."""
+    wrong_type = all(one["type"].endswith("_type") for one in found)
+    return wrong_type and any(len(place) > len(path) and place[: len(path)] == path for place in places)
 
 
 def told(problems: Sequence[ValueProblem], told_as: str) -> tuple[str, str]:
@@ -115,7 +122,7 @@ def written_name(model: type[NodeModel], field: str) -> str:
     return model.model_fields[field].alias or field
 
 
-def _path(error: ErrorDetails, values: Any) -> tuple[str | int, ...]:
+def _path(error: ErrorDetails, values: Any) -> Place:
     """Where it is in ``values``: pydantic puts names of types between the keys where it tried a union."""
     path: list[str | int] = []
     steps = list(error["loc"])
@@ -134,7 +141,7 @@ def _leads_on(values: Any, step: str | int) -> bool:
     return isinstance(values, (list, tuple)) and isinstance(step, int) and step < len(values)
 
 
-def _problem(model: type[NodeModel], path: tuple[str | int, ...], found: list[ErrorDetails]) -> ValueProblem:
+def _problem(model: type[NodeModel], path: Place, found: list[ErrorDetails]) -> ValueProblem:
     first = found[0]
     if first["type"] == "missing":
         return ValueProblem(path, "is missing", f"Give {path_text(path)}{_described(model, path)}.")
@@ -182,7 +189,7 @@ def _nearest(error: ErrorDetails) -> str:
     return did_you_mean(given, re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))))
 
 
-def _fields_told(model: type[NodeModel], path: tuple[str | int, ...]) -> str:
+def _fields_told(model: type[NodeModel], path: Place) -> str:
     if len(path) != 1:
         return ""
     fields = [written_name(model, field) for field in model.model_fields]
@@ -191,7 +198,7 @@ def _fields_told(model: type[NodeModel], path: tuple[str | int, ...]) -> str:
     return f"{path[0]}: {near or takes}"
 
 
-def _described(model: type[NodeModel], path: tuple[str | int, ...]) -> str:
+def _described(model: type[NodeModel], path: Place) -> str:
     for field, info in model.model_fields.items():
         if len(path) == 1 and path[0] in (field, info.alias) and info.description:
             return f": {info.description.rstrip('.')}"

@@ -56,7 +56,7 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
         ("metadata: {name: p}\ntrigger: {type: manual, every: 5m}\n", "4:25: a trigger of type manual has 'every'."),
         ("metadata: {name: p}\nparams: {a: {type: strin}}\n", "4:20: the schema of param 'a' has the type 'strin'."),
         ("metadata: {name: p}\nparams: {a: Seoul}\n", "4:13: param 'a' is text, not an object."),
-        ("metadata: {name: p}\nparams: {a: {type: integer, default: x}}\n", "4:38: the default of param 'a' is 'x', n"),
+        ("metadata: {name: p}\nparams: {a: {type: integer, default: x}}\n", "4:38: the default of param 'a' is 'x', a"),
         ("metadata: {name: p}\nparams:\n  a: {default: 1}\n  b: {minimum: 5, default: 2}\n",
          "6:28: the default of param 'b' is 2, below the minimum 5."),
         ("metadata: {name: p}\nprofiles: {default: x}\n", "4:21: default of profiles is text."),
@@ -139,6 +139,11 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
         ("id: b\n    type: http-request\n    config: {url: 'https://u:secret@h/'}", "7:19: config.url of node 'b' is "
          "text, but must hold no user name or password. The node would fail when it starts. Give the profile"),
         ("id: b\n    type: http-request\n    config: {}", "7:13: config of node 'b' must have url or connection. The"),
+        ("id: b\n    type: switch\n    config: {value: 1, cases: [x, y]}", "7:31: config.cases of node 'b' is a list, "
+         "but must be an object with the value of each case, or a list of {name, when} and {name, equals}. "
+         "The node would fail when it starts. Write cases: {a: 1, b: [2, 3]}, or cases: [{name: a, equals: 1}]."),
+        ("id: b\n    type: switch\n    config: {value: 1, cases: [{name: x, if: y}]}",
+         "7:42: config.cases[0].if of node 'b' is no field of this node."),
         ("id: b\n    type: loop\n    config: {items: [1]}", "5:5: loop 'b' has no nodes."),
         ("id: b\n    type: loop\n    config: {items: '{{params}}', result: d}\n    nodes: [{id: c, type: test-open}]",
          "7:43: loop 'b' gives back 'd', which is none of its nodes."),

@@ -22,7 +22,7 @@ def test_values_that_fit(schema: Any, value: Any) -> None:
 @pytest.mark.parametrize(("schema", "value", "told"), [
     ({"multipleOf": 5}, 7, "param 'x' does not fit its schema: 7 is not a multiple of 5"),
     ({"uniqueItems": True}, [1, 1], "[1, 1] has non-unique elements"),
-    ({"properties": {"a": {"items": {"multipleOf": 2}}}}, {"a": [2, 3]}, "params.x.a[1] does not fit its schema: 3 is not a multiple"),
+    ({"properties": {"a": {"items": {"multipleOf": 2}}}}, {"a": [2, 3]}, "params.x.a[1] does not fit its schema"),
     ({"not": {"type": "string"}}, "y" * 999, "..."),
     ({"multipleOf": "five"}, 7, "the schema of param 'x' is wrong: 'five' is not of type 'number'"),
     ({"$ref": "http://127.0.0.1:1/x.json"}, 7, "the schema of param 'x' refers to what it does not hold"),

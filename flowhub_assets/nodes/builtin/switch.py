@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from flowhub_assets.nodes.expressions.limits import Budget
 from flowhub_assets.nodes.expressions.operations import equal
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput, NodeModel, NodeOutput
+from flowhub_assets.nodes.validation import Unfit
 
 #: The port that is taken when no case fits.
 DEFAULT = "default"
@@ -58,6 +59,14 @@ class Switch(Node):
         cases: dict[str, Any] | list[Case] = Field(
             description="Each case's name, with its value, a list of values, or {when: condition}; or a list of cases."
         )
+
+        @field_validator("cases", mode="before")
+        @classmethod
+        def _listed_cases_are_objects(cls, cases: object) -> object:
+            if isinstance(cases, list) and not all(isinstance(case, Mapping) for case in cases):
+                what = "must be an object with the value of each case, or a list of {name, when} and {name, equals}"
+                raise Unfit(what, "Write cases: {a: 1, b: [2, 3]}, or cases: [{name: a, equals: 1}].")
+            return cases
 
         @field_validator("cases")
         @classmethod
