@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from flowhub_assets.errors import DefinitionError
+from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.event_loops import run_in_loop
 from flowhub_assets.nodes.execution import execution_of
 from flowhub_assets.nodes.own_process import call_in_own_process, stopped, timed_out
@@ -62,14 +64,32 @@ def run_node(
 
 
 def run(
-    node: type[Node], /, *, config: Mapping[str, Any] | None = None, context: NodeContext | None = None, **inputs: Any
+    node: type[Node] | str,
+    /,
+    *,
+    config: Mapping[str, Any] | None = None,
+    context: NodeContext | None = None,
+    **inputs: Any,
 ) -> Any:
     """The Output of one node, run here and now: ``run(Repeat, data="ha", count=2).result``.
 
-    It checks and runs as a pipeline does. ``context=NodeContext(profile={...})`` gives it a profile.
+    ``node`` is its class, or the name of a registered kind. It checks and runs as a pipeline does.
+    ``context=NodeContext(profile={...})`` gives it a profile. Raises DefinitionError for what is no kind of node.
     """
+    kind = registry.get(node) if isinstance(node, str) else _class_of_node(node)
     # What it returned is read anew from its JSON, which is what the nodes after it would get.
-    return node.Output.model_validate(run_node(node, config or {}, inputs, context))
+    return kind.Output.model_validate(run_node(kind, config or {}, inputs, context))
+
+
+def _class_of_node(given: object) -> type[Node]:
+    if isinstance(given, type) and issubclass(given, Node) and given is not Node:
+        return given
+    if isinstance(given, Node):
+        what, remedy = f"an object of {type(given).__name__}", f"give the class: run({type(given).__name__}, ...)"
+    else:
+        what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+        remedy = 'give a class, written as class MyNode(Node): ..., or the name of a kind: run("log", ...)'
+    raise DefinitionError(f"run was given {what}, not a kind of node", effect="there is nothing to run", remedy=remedy)
 
 
 def _run_async(start: Callable[[NodeContext], Coroutine[Any, Any, Value]], context: NodeContext) -> Value:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowhub_assets.errors import TaskCancelled, TaskKilled, TaskTimedOut
-from flowhub_assets.nodes import Node, NodeContext, NodeError, NodeInput, NodeOutput, run
+from flowhub_assets.errors import DefinitionError, TaskCancelled, TaskKilled, TaskTimedOut
+from flowhub_assets.nodes import Node, NodeContext, NodeError, NodeInput, NodeOutput, registry, run
 from flowhub_assets.nodes.running import run_node
 from flowhub_assets.nodes.validation import InputRefused, OutputRefused
 from flowhub_assets.runtime.show import collect_shown
@@ -330,3 +330,26 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_registered_kind_is_run_by_its_name() -> None:
+    registry.register(Repeat)
+    assert run("repeat", data="ha", count=2) == run(Repeat, data="ha", count=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "remedy"),
+    [
+        ("repaet", "there is no kind of node 'repaet'", "did you mean 'repeat'?"),
+        (Repeat(), "run was given an object of Repeat, not a kind of node", "give the class: run(Repeat, ...)"),
+        (dict, "run was given the class dict, not a kind of node", "class MyNode(Node)"),
+        (Node, "run was given the class Node, not a kind of node", "class MyNode(Node)"),
+        (None, "run was given a NoneType, not a kind of node", "class MyNode(Node)"),
+    ],
+)
+def test_what_is_no_kind_cannot_be_run(given: Any, told: str, remedy: str) -> None:
+    registry.register(Repeat)
+    with pytest.raises(DefinitionError) as refused:
+        run(given)
+    assert refused.value.what == told
+    assert remedy in refused.value.remedy
