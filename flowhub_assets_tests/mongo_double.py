@@ -106,7 +106,7 @@ class MongoDouble:
                 reply = {**handler(self, command), "ok": 1}
             except mongomock.OperationFailure as error:
                 return _error(error.code or 2, "BadValue", str(error))
-            except NotImplementedError as error:
+            except NotImplementedError as error:  # how mongomock says what it lacks of MongoDB
                 return _error(2, "BadValue", f"the double cannot: {error}")
             if self.lose_answers:
                 self.lose_answers -= 1

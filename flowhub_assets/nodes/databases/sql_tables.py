@@ -142,7 +142,7 @@ def _converter(kind: TypeEngine[Any], *takes_lists: type) -> Callable[[Any], Any
         return lambda value: value
     try:
         python_type = kind.python_type
-    except NotImplementedError:
+    except NotImplementedError:  # how SQLAlchemy says that it knows no Python type for the column's, INET say
         python_type = object
     read = _READERS.get(python_type)
     if read is None:
