@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowhub_assets.errors import FlowhubError
+from flowhub_assets.from_yaml.function_names import lacks
 from flowhub_assets.from_yaml.placing import placement
 from flowhub_assets.from_yaml.profile_values import profile_values
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.pipeline import Asset, Node, Retry, Source
+from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.nodes import implied, registry
 from flowhub_assets.nodes.sdk import Node as Kind
 
@@ -242,7 +244,21 @@ def _task(section: Section) -> dict[str, Any]:
     task.allow(("function", "file"))
     file = task.text("file", "workflow.py")
     source = section.report.source(section.path)
-    fields: dict[str, Any] = {"function": task.text("function", "fetch") or ""}
+    function = task.text("function", "fetch") or ""
+    fields: dict[str, Any] = {"function": function}
     if file is not None:
-        fields["source"] = Source(os.path.normpath(os.path.join(os.path.dirname(source.file), file)), 1)
+        path = os.path.normpath(os.path.join(os.path.dirname(source.file), file))
+        fields["source"] = Source(path, 1)
+        if function and "loop" not in section and os.path.isabs(source.file):
+            _check_function(section, task, function, path)
     return fields
+
+
+def _check_function(section: Section, task: Section, function: str, path: str) -> None:
+    others = lacks(path, function)
+    if others is not None:
+        what = f"{section.name}: there is no function {function!r} in {task.data['file']}"
+        remedy = did_you_mean(function, others) or (
+            f"its functions are {listed(others)}" if others else "write the function there"
+        )
+        task.tell("function", what, "the node has nothing to do", remedy)
