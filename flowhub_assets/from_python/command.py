@@ -17,11 +17,11 @@ from flowhub_assets.from_python.script_input import (
     params_of_texts,
     read_flow_input,
     read_task_inputs,
-    require_params,
     saved_flow_input,
 )
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.runtime.given_params import require_params
 from flowhub_assets.runtime.local import new_run_id, run_pipeline
 from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.profiles import choose_profile
@@ -92,7 +92,9 @@ def _run_flow(
         finished = kept_outputs(pipeline, log, flow_input)
     else:
         log = RunLog(log.path)
-    require_params(runnable, flow_input)
+    require_params(
+        runnable, flow_input, effect="Nothing was run.", how="by --param NAME=VALUE, or in the file of --input"
+    )
     run_id = arguments.id or new_run_id()
     print(f"flowhub: {pipeline.name}, run {run_id}, profile {arguments.env}", file=sys.stderr)
     progress = progress_for(pipeline, finished)

@@ -138,11 +138,8 @@ def _params_told(choices: Choices) -> Iterator[str]:
     how = "in the file of --input"
     if script_arguments.command()[0] != "python":
         how = f"by --param or {how}"
-        yield (
-            "  --param NAME=VALUE    a param; VALUE is a text, or JSON for other types; may be\n"
-            + " " * 24
-            + "repeated"
-        )
+        yield "  --param NAME=VALUE    a param; VALUE is a text, or JSON for other types;"
+        yield f"{'':24}may be repeated"
     for name, ready in choices.items():
         try:
             lines = param_lines(ready().pipeline)

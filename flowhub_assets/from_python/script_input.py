@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import InputError, ValueMissing
-from flowhub_assets.ir.param_checks import given_faults
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.run_log import RunLog
-from flowhub_assets.runtime.step import Runnable, step_inputs
+from flowhub_assets.runtime.step import step_inputs
 
 _NOT_RUN = "Nothing was run."
 
@@ -60,16 +59,6 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return text
-
-
-def require_params(runnable: Runnable, given: Mapping[str, Any]) -> None:
-    """Raises InputError, naming all of them, for params that are missing, unknown or do not fit their schemas."""
-    pipeline = runnable.pipeline
-    faults = list(given_faults(pipeline, given)) or list(runnable.input_faults(given))
-    if not faults:
-        return
-    remedy = faults[0][1] if len(faults) == 1 else "Give each with --param name=value, or in the file of --input."
-    raise InputError("; ".join(what for what, _ in faults), where=pipeline.source, effect=_NOT_RUN, remedy=remedy)
 
 
 def saved_flow_input(pipeline: Pipeline, log: RunLog) -> dict[str, Any] | None:

@@ -80,7 +80,7 @@ def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple
             yield f"there is no param {name!r}", did_you_mean(name, known) or f"the params are {listed(known)}"
     for name, schema in pipeline.param_schemas.items():
         if name not in given and name not in pipeline.params:
-            yield f"param {name!r} is missing, and it has no default", f"give it: --param {name}=..."
+            yield f"param {name!r} is missing, and it has no default", "give it"
         elif name in given:
             path, fault = value_fault(given[name], schema)
             if fault:

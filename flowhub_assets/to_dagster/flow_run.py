@@ -13,11 +13,11 @@ from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
 from flowhub_assets.errors import ValueMissing
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.runtime.given_params import require_params
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, decode_value, encode_value
 from flowhub_assets.to_dagster.fusing import steps_of_tasks
-from flowhub_assets.to_dagster.given_params import require_params
 from flowhub_assets.to_dagster.params import flow_input, params_config
 
 #: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
@@ -74,7 +74,12 @@ class FlowRun:
     @cached_property
     def given(self) -> dict[str, Any]:
         """The run's params, over their defaults. Raises InputError for what their schemas do not take."""
-        require_params(self.runnable, self._given)
+        require_params(
+            self.runnable,
+            self._given,
+            effect="Nothing of this run was started.",
+            how="when you launch it again, in the launchpad or by run config",
+        )
         return flow_input(self.pipeline, self._given)
 
     @cached_property
