@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.from_python import summary
@@ -32,6 +33,25 @@ from flowhub_assets.runtime.step import Runnable
 FAILED, WRONG, SIGNALLED = 1, 2, 128
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a run is made of: ``job_input`` is the path of the job's input.json, ``params`` lie over every input."""
+
+    runnable: Runnable
+    arguments: argparse.Namespace
+    profile: dict[str, object]
+    job_input: Optional[str]
+    log: RunLog
+    params: Mapping[str, Any]
+
+    def finish(self, outcome: Outcome, log: RunLog) -> int:
+        """Writes the output, tells how the run ended, and returns the exit code."""
+        if outcome.ok and self.arguments.output:
+            summary.write_output(self.arguments.output, outcome)
+        print(summary.told(self.runnable.pipeline, self.arguments, outcome, log), file=sys.stderr)
+        return 0 if outcome.ok else FAILED
+
+
 def run_command(runnable: Runnable, arguments: argparse.Namespace, texts: Mapping[str, str]) -> int:
     """Does what ``arguments`` ask of the pipeline; the params in ``texts`` lie over its input. Returns the exit code.
 
@@ -47,9 +67,8 @@ def run_command(runnable: Runnable, arguments: argparse.Namespace, texts: Mappin
         )
     params = params_of_texts(runnable.pipeline, texts)
     job_input, log_path = _job_files(arguments)
-    if arguments.task:
-        return _run_task(runnable, arguments, profile, job_input, read_run_log(log_path), params)
-    return _run_flow(runnable, arguments, profile, job_input, read_run_log(log_path), params)
+    asked = _Asked(runnable, arguments, profile, job_input, read_run_log(log_path), params)
+    return _run_task(asked) if arguments.task else _run_flow(asked)
 
 
 def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
@@ -74,21 +93,15 @@ def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
     )
 
 
-def _run_flow(
-    runnable: Runnable,
-    arguments: argparse.Namespace,
-    profile: dict[str, object],
-    job_input: str | None,
-    log: RunLog,
-    params: Mapping[str, Any],
-) -> int:
+def _run_flow(asked: _Asked) -> int:
+    runnable, arguments, log = asked.runnable, asked.arguments, asked.log
     pipeline = runnable.pipeline
-    source = arguments.input or job_input
-    flow_input = {**(read_flow_input(source) if source else {}), **params}
+    source = arguments.input or asked.job_input
+    flow_input = {**(read_flow_input(source) if source else {}), **asked.params}
     finished: Mapping[str, Mapping[str, object]] = {}
     if arguments.resume:
         _require_own_log(pipeline, log)
-        flow_input = flow_input if source else {**(saved_flow_input(pipeline, log) or {}), **params}
+        flow_input = flow_input if source else {**(saved_flow_input(pipeline, log) or {}), **asked.params}
         finished = kept_outputs(pipeline, log, flow_input)
     else:
         log = RunLog(log.path)
@@ -102,7 +115,7 @@ def _run_flow(
         outcome = run_pipeline(
             runnable,
             flow_input,
-            profile=profile,
+            profile=asked.profile,
             run_id=run_id,
             finished=finished,
             on_event=progress.on_event,
@@ -114,7 +127,7 @@ def _run_flow(
         raise
     finally:
         progress.close()
-    return _finish(runnable, arguments, outcome, log)
+    return asked.finish(outcome, log)
 
 
 def _require_own_log(pipeline: Pipeline, log: RunLog) -> None:
@@ -132,15 +145,9 @@ def _require_own_log(pipeline: Pipeline, log: RunLog) -> None:
     )
 
 
-def _run_task(
-    runnable: Runnable,
-    arguments: argparse.Namespace,
-    profile: dict[str, object],
-    job_input: str | None,
-    log: RunLog,
-    params: Mapping[str, Any],
-) -> int:
-    pipeline = runnable.pipeline
+def _run_task(asked: _Asked) -> int:
+    arguments, log = asked.arguments, asked.log
+    pipeline = asked.runnable.pipeline
     names = summary.task_names(pipeline)
     if arguments.task not in names:
         near = did_you_mean(arguments.task, names)
@@ -160,12 +167,12 @@ def _run_task(
     if arguments.input:
         inputs, source = read_task_inputs(arguments.input, task), arguments.input
     else:
-        given = {**(read_flow_input(job_input) if job_input else {}), **params}
+        given = {**(read_flow_input(asked.job_input) if asked.job_input else {}), **asked.params}
         inputs, source = choose_task_inputs(task, pipeline, log, given)
     print(f"flowhub: {pipeline.name}, task {task.name} on {source}, profile {arguments.env}", file=sys.stderr)
     outcome = run_pipeline(
-        runnable,
-        profile=profile,
+        asked.runnable,
+        profile=asked.profile,
         run_id=arguments.id,
         only=task.name,
         inputs=inputs,
@@ -173,11 +180,4 @@ def _run_task(
         on_event=PlainLines().on_event,
         run_log=log,
     )
-    return _finish(runnable, arguments, outcome, log)
-
-
-def _finish(runnable: Runnable, arguments: argparse.Namespace, outcome: Outcome, log: RunLog) -> int:
-    if outcome.ok and arguments.output:
-        summary.write_output(arguments.output, outcome)
-    print(summary.told(runnable.pipeline, arguments, outcome, log), file=sys.stderr)
-    return 0 if outcome.ok else FAILED
+    return asked.finish(outcome, log)
