@@ -7,9 +7,10 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from flowhub_assets.ir.spelling import listed
+from flowhub_assets.nodes.json_reading import read_json
 from flowhub_assets.nodes.sdk import NodeError
 
 Form = Literal["auto", "json", "text", "lines", "csv", "bytes-base64"]
@@ -50,12 +51,9 @@ def encoded(value: Any, form: Form, key: str) -> bytes:
 
 
 def _json_from(text: str, key: str) -> Any:
-    def no_number(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no JSON")
-
     try:
-        return json.loads(text, parse_constant=no_number)
-    except (ValueError, RecursionError) as error:
+        return read_json(text)
+    except ValueError as error:
         raise NodeError(
             f"{key!r} is not JSON: {error}",
             remedy="Read it with as: text, or as: lines for one value a line.",

@@ -65,8 +65,8 @@ def test_files_of_windows_and_excel() -> None:
     [
         (b"\xff", "text", "byte 0 is 0xff"),
         (b"{", "json", "is not JSON"),
-        (b"NaN", "json", "NaN is no JSON"),
-        (b"[" * 100_000, "json", "is not JSON"),
+        (b"NaN", "json", "NaN is not a number in JSON"),
+        (b"[" * 100_000, "json", "nested too deeply"),
         (b"a,b\n1\n", "csv", "has 1 values in line 2, and its first line names 2 columns"),
         (b"a,a\n1,2\n", "csv", "names a column twice"),
         (b'a\n"1', "csv", "is not CSV: line 2"),

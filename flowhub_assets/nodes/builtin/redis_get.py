@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import Field
 
 from flowhub_assets.nodes.connection_names import ConnectionName
 from flowhub_assets.nodes.databases.redis_client import on_redis
+from flowhub_assets.nodes.json_reading import read_json
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeError, NodeInput, NodeOutput
 
 
@@ -90,7 +90,7 @@ class RedisGet(Node):
     def _value(self, key: str, data: bytes) -> Any:
         try:
             text = data.decode()
-            return json.loads(text) if self.config.as_json else text
+            return read_json(text) if self.config.as_json else text
         except UnicodeDecodeError:
             raise NodeError(
                 f"the value of {key!r} is not text in UTF-8", remedy="Read it in a python node.", retry=False

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from flowhub_assets.nodes.json_reading import read_json
 from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeError, NodeInput, NodeOutput
 
 
@@ -70,8 +71,8 @@ class Template(Node):
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return read_json(text)
+    except ValueError as error:
         raise NodeError(
             f"the template's text is no JSON: {error}",
             remedy='Put values in with | tojson: {"title": {{fetch.output.title | tojson}}}.',

@@ -6,7 +6,6 @@ short text asks them for gigabytes.
 
 from __future__ import annotations
 
-import json
 import math
 import urllib.parse
 from typing import Any
@@ -15,6 +14,7 @@ from flowhub_assets.nodes.expressions.limits import Budget
 from flowhub_assets.nodes.expressions.operations import is_number, there
 from flowhub_assets.nodes.expressions.problem import TemplateProblem, described
 from flowhub_assets.nodes.expressions.text import json_text, text_of
+from flowhub_assets.nodes.json_reading import read_json
 
 #: Digits of a text that becomes a whole number.
 _MOST_DIGITS = 1_000
@@ -168,8 +168,8 @@ def from_json(budget: Budget, value: Any) -> Any:
     """The value that a text of JSON stands for."""
     budget.text(len(text(value, "from_json")))
     try:
-        found = json.loads(value, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        found = read_json(value)
+    except ValueError as error:
         raise TemplateProblem(f"{described(value)} is no JSON: {error}") from None
     budget.measure(found)
     return found
@@ -235,7 +235,3 @@ def _or_default(value: Any, default: Any, what: str, wanted: str) -> Any:
     raise TemplateProblem(
         f"{described(value)} is not {wanted}", remedy=f"Give {what} a second argument for what is no number: {what}(0)."
     )
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

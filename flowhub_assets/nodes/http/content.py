@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from flowhub_assets.nodes.json_reading import read_json
 from flowhub_assets.nodes.sdk import NodeError
 
 #: How a header's name is written (RFC 9110, 5.6.2).
@@ -89,14 +90,9 @@ def body_value(data: bytes, content_type: str, expect: str) -> Any:
 def _json_value(data: bytes, kind: str) -> Any:
     charset = _charset(kind)
     try:
-        return json.loads(data if charset == "utf-8" else data.decode(charset), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise ContentProblem(f"the body is not JSON: {reason}", "config.expect: text takes it as it is.") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number in JSON")
+        return read_json(data if charset == "utf-8" else data.decode(charset))
+    except ValueError as error:
+        raise ContentProblem(f"the body is not JSON: {error}", "config.expect: text takes it as it is.") from None
 
 
 def _charset(kind: str) -> str:

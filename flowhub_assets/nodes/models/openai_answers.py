@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowhub_assets.nodes.json_reading import read_json
 from flowhub_assets.nodes.models.event_stream import LineTooLong, event_data
 
 _MOST_QUOTED = 300
@@ -109,8 +110,8 @@ class _Written:
 
 def _event(data: str) -> dict[str, Any]:
     try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
+        event = read_json(data)
+    except ValueError:
         event = None
     if not isinstance(event, dict):
         raise _something_else("the event of a completion", data)

@@ -43,8 +43,9 @@ def test_what_is_no_text_is_told(with_redis: NodeContext, shared_redis: RedisSer
     assert "a list, a hash or a set" in error.remedy
     shared_redis.client().set("bytes", b"\xff")
     assert "UTF-8" in refused(with_redis, "bytes").what
-    shared_redis.client().set("text", "{")
-    assert "is not JSON" in refused(with_redis, "text", json=True).what
+    for text in ("{", '{"n": NaN}', "[" * 100_000):
+        shared_redis.client().set("text", text)
+        assert "is not JSON" in refused(with_redis, "text", json=True).what
     assert not error.retry
 
 

@@ -33,5 +33,6 @@ def test_its_errors_are_told() -> None:
     with pytest.raises(NodeError, match=r"inputs\.template: there is no 'topik' in params") as caught:
         rendered("{{params.topik}}", topic=1)
     assert caught.value.remedy == "did you mean 'topic'?"
-    with pytest.raises(NodeError, match="no JSON"):
-        run(Template, config={"output": "json"}, template="{")
+    for text in ("{", "[NaN]", "[" * 100_000):
+        with pytest.raises(NodeError, match="no JSON"):
+            run(Template, config={"output": "json"}, template=text)
