@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flowhub_assets import names
@@ -19,11 +19,15 @@ from flowhub_assets.runtime.step import Runnable
 
 @dataclass
 class Content:
-    """What a file holds: its pipelines as far as they can be read, where each is named, and all that is wrong."""
+    """What a file holds: its pipelines as far as they can be read, and all that is wrong.
+
+    Beside each pipeline stand the line and column where it is named, and the line of its ``params:``.
+    """
 
     pipelines: list[Pipeline] = field(default_factory=list)
     problems: list[FileProblem] = field(default_factory=list)
     named_at: list[tuple[int, int]] = field(default_factory=list)
+    params_at: list[int] = field(default_factory=list)
 
 
 def load_file(path: str) -> list[Runnable]:
@@ -38,7 +42,10 @@ def load_file(path: str) -> list[Runnable]:
         what = "this file holds no pipeline"
         remedy = "begin it with apiVersion: flume/v1"
         raise DefinitionError(what, where=path, effect="there is nothing to run", remedy=remedy)
-    return [runnable(pipeline) for pipeline in content.pipelines]
+    return [
+        replace(runnable(pipeline), params_source=replace(pipeline.source, line=line))
+        for pipeline, line in zip(content.pipelines, content.params_at, strict=True)
+    ]
 
 
 def pipelines_in(text: str, file: str) -> list[Pipeline]:
@@ -76,6 +83,7 @@ def read_text(text: str, file: str) -> Content:
         if pipeline is not None:
             content.pipelines.append(pipeline)
             content.named_at.append(document.place(("metadata", "name")))
+            content.params_at.append(document.place(("params",), key=True)[0])
     named = zip(content.pipelines, content.named_at, strict=True)
     content.problems += clashes([(pipeline.name, file, place) for pipeline, place in named])
     content.problems.sort(key=lambda problem: (problem.line, problem.column))

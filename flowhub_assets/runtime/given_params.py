@@ -22,4 +22,5 @@ def require_params(runnable: Runnable, given: Mapping[str, Any], *, effect: str,
     remedy = faults[0][1] if len(faults) == 1 else "give each"
     if remedy.startswith("give "):
         remedy = f"{remedy} {how}"
-    raise InputError("; ".join(what for what, _ in faults), where=pipeline.source, effect=effect, remedy=remedy)
+    where = runnable.params_source or pipeline.source
+    raise InputError("; ".join(what for what, _ in faults), where=where, effect=effect, remedy=remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from flowhub_assets.errors import (
     DefinitionError,
@@ -17,7 +17,7 @@ from flowhub_assets.errors import (
     ValueRefused,
 )
 from flowhub_assets.ir.json_copy import json_copy
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.task_tree import noun, told
 from flowhub_assets.runtime.json_form import to_json_form
@@ -47,11 +47,13 @@ class Runnable:
     """A pipeline and the function of each of its tasks, the failure task's too, by task name.
 
     ``input_faults`` is asked of a run's input before it begins, where ir.param_checks finds nothing wrong.
+    ``params_source`` is where the params are declared, if that is another place than the pipeline's own.
     """
 
     pipeline: Pipeline
     bodies: Mapping[str, Body]
     input_faults: Callable[[Mapping[str, Any]], Faults] = _no_faults
+    params_source: Optional[Source] = None
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def test_a_resumed_run_keeps_the_params_of_the_one_that_it_goes_on_with(folder: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["greet.yaml"], "param 'who' is missing, and it has no default"),
+        (["greet.yaml"], "greet.yaml:4: param 'who' is missing, and it has no default"),
         (["greet.yaml", "--param", "who=x", "--param", "times=0"], "param 'times' is 0, below the minimum 1"),
         (["greet.yaml", "--param", "who=x", "--param", "tmes=3"], "there is no param 'tmes'\n  Nothing was run."),
         (["greet.yaml", "--param", "who"], "--param 'who' is no NAME=VALUE"),

@@ -73,7 +73,7 @@ def test_a_param_that_breaks_its_schema_fails_the_run_before_a_node_runs(
     assert not ran.result.success
     assert ran.steps("STEP_UP_FOR_RETRY") == ran.steps("STEP_OUTPUT") == []
     assert ran.steps("STEP_FAILURE") == ["first"]
-    assert failure(ran).startswith(f"{tmp_path}/pipeline.yaml:1: {told}")
+    assert failure(ran).startswith(f"{tmp_path}/pipeline.yaml:5: {told}")
     assert "Nothing of this run was started." in failure(ran)
     assert ("in the launchpad" in failure(ran)) is ("refers to" not in told)
     assert list(tmp_path.rglob("*.json")) == []
