@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from flowhub_assets_tests.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,13 @@ class Answer:
         return cls(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})
 
 
-class _ServerIPv6(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
-class HttpServer:
-    """A running server; ``requests`` are those that came, in order, ``gone`` is set when a caller hangs up."""
+class HttpServer(LoopbackServer):
+    """A running server; ``requests`` are those that came, in order."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__(self._handler(), address)
         self.requests: list[Request] = []
-        self.gone = threading.Event()
-        self.closing = threading.Event()
         self._answers: dict[str, Callable[[Request], Answer]] = {}
-        self._server = (_ServerIPv6 if ":" in address else ThreadingHTTPServer)((address, 0), self._handler())
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_port
 
     @property
     def url(self) -> str:
@@ -134,17 +126,6 @@ class HttpServer:
                 pass
 
         return Handler
-
-    def __enter__(self) -> HttpServer:
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
 
 
 @contextlib.contextmanager

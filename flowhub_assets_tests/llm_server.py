@@ -17,8 +17,10 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from flowhub_assets_tests.loopback_server import LoopbackServer
 
 _CREATED = 1_700_000_000
 DIMENSIONS = 8
@@ -55,30 +57,27 @@ def said_back(prompt: str, body: Mapping[str, Any]) -> str:
     return f"[{body.get('model')}] " + " ".join(prompt.split())
 
 
-class LlmServer:
+class LlmServer(LoopbackServer):
     """A running double; it waits ``pace`` seconds before each word of a stream.
 
-    ``gone`` is set when a caller hangs up, ``asked`` when a request has come.
+    ``asked`` is set when a request has come.
     """
 
     def __init__(
         self, write: Callable[[str, Mapping[str, Any]], str] = said_back, api_key: str = "", pace: float = 0.0
     ) -> None:
+        super().__init__(_handler(self))
         self.requests: list[Asked] = []
-        self.gone = threading.Event()
         self.asked = threading.Event()
-        self.closing = threading.Event()
         self.api_key = api_key
         self.write = write
         self.pace = pace
         self._faults: list[Fault] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
 
     @property
     def url(self) -> str:
         """The base address, as VLLM_URL takes it."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def next(self, *faults: Fault) -> None:
         """What becomes of the next requests, one after the other; those after them are answered well."""
@@ -86,17 +85,6 @@ class LlmServer:
 
     def take_fault(self) -> Fault:
         return self._faults.pop(0) if self._faults else Fault()
-
-    def __enter__(self) -> LlmServer:
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
 
 
 @contextlib.contextmanager

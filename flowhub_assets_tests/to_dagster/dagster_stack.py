@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import flowhub_assets
+from flowhub_assets_tests.loopback_server import free_port
 
 ROOT = Path(flowhub_assets.__path__[0]).parent
 
@@ -175,9 +175,7 @@ def dagster_stack(base: Path, files: Mapping[str, str]) -> Iterator[Stack]:
     shutil.copy(ROOT / "deploy" / "dagster.yaml", home / "dagster.yaml")
     for name, text in files.items():
         (base / "workflows" / name).write_text(text.replace("BASE", str(base)), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = base / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
