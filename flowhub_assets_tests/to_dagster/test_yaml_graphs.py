@@ -115,6 +115,36 @@ def test_what_a_node_with_a_process_of_its_own_prints_and_logs_is_in_the_runs_lo
     assert capfd.readouterr().out.replace("\n", "") == "raw\x1eflowhub-log no record"
 
 
+def test_a_node_whose_condition_does_not_hold_succeeds_without_output_and_its_log_says_skipped(tmp_path: Path) -> None:
+    text = """
+    nodes:
+      - {id: first, type: log, when: "1 > 2", inputs: {message: x}}
+      - {id: second, type: log, inputs: {message: "{{first.output}}"}}
+    """
+    with dg.DagsterInstance.ephemeral() as instance:
+        ran = run_graph(yaml_flow(tmp_path, text), tmp_path, instance=instance)
+        logged = [one.user_message for one in instance.all_logs(ran.result.run_id) if not one.dagster_event]
+    assert ran.steps("STEP_SUCCESS") == ["first"]
+    assert ran.steps("STEP_OUTPUT") == []
+    assert ran.steps("STEP_SKIPPED") == ["second"]
+    assert "first is skipped: its condition does not hold: 1 > 2" in logged
+
+
+def test_a_graph_of_assets_holds_its_finally_nodes_and_runs_as_a_whole(tmp_path: Path) -> None:
+    text = """
+    nodes:
+      - {id: rows, type: log, inputs: {message: 3}, asset: rows}
+      - {id: more, type: log, inputs: {message: 4}, asset: more}
+    finally:
+      - {id: sweep, type: log, inputs: {message: swept}}
+    """
+    flow = yaml_flow(tmp_path, text)
+    (graph,) = flow.assets
+    assert graph.keys == {dg.AssetKey("rows"), dg.AssetKey("more"), dg.AssetKey(["by_yaml", "sweep"])}
+    with pytest.raises(dg.DagsterInvalidSubsetError, match="does not support subsetting"):
+        flow.job.execute_in_process(asset_selection=[dg.AssetKey("rows")])
+
+
 def test_what_ends_a_failed_run_and_what_checks_an_asset_need_no_process_of_their_own(tmp_path: Path) -> None:
     text = """
     nodes:
