@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from flowhub_assets.errors import DefinitionError, TaskCancelled, TaskKilled, TaskTimedOut
 from flowhub_assets.nodes import Node, NodeContext, NodeError, NodeInput, NodeOutput, registry, run
@@ -22,17 +21,10 @@ from flowhub_assets.nodes.validation import InputRefused, OutputRefused
 from flowhub_assets.runtime.show import collect_shown
 from flowhub_assets.runtime.step_context import Cancellation
 from flowhub_assets.runtime.user_traceback import user_traceback
+from flowhub_assets_tests.json_values import SAFE_INTEGERS, json_values
 from flowhub_assets_tests.nodes.kinds import Anything, Apart, Blocker, Choice, Model, Repeat, Sleeper
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
+JSON = json_values(integers=SAFE_INTEGERS)
 
 
 def until(there: Callable[[], bool]) -> None:

@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 
 from flowhub_assets.nodes import NodeError
 from flowhub_assets.nodes.storage_forms import Form, decoded, encoded, form_of_key
+from flowhub_assets_tests.json_values import json_values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: not text.startswith("\ufeff"))
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
+JSON = json_values(TEXT)
 
 
 @given(value=JSON)

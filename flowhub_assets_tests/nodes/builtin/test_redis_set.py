@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from flowhub_assets.nodes import NodeContext, NodeError, run
 from flowhub_assets.nodes.builtin.redis_get import RedisGet
 from flowhub_assets.nodes.builtin.redis_set import RedisSet
+from flowhub_assets_tests.json_values import json_values
 from flowhub_assets_tests.redis_server import RedisServer
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
+JSON = json_values()
 
 
 def put(context: NodeContext, key: str, value: Any, **config: Any) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flowhub_assets.nodes.expressions import templates
 from flowhub_assets.nodes.expressions.limits import MOST_CODE, MOST_ITERATIONS, MOST_OUTPUT, Budget
 from flowhub_assets.nodes.expressions.templates import TemplateProblem, render, template_names
+from flowhub_assets_tests.json_values import SAFE_INTEGERS, json_values
 
 ROWS = [{"x": 1, "ok": True, "tags": []}, {"x": 2, "ok": False, "tags": ["b"]}]
 SCOPE: dict[str, Any] = {
@@ -193,15 +194,7 @@ def test_the_bounds_are_told(text: str, what: str) -> None:
         rendered(text, long="x" * 100_000, many=[0] * 200)
 
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**12), 10**12)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
+JSON = json_values(integers=SAFE_INTEGERS)
 NODE_IDS = st.from_regex(r"[a-z가-힣][a-z0-9가-힣]{0,5}([-.][a-z0-9가-힣]{1,5}){0,2}", fullmatch=True).filter(
     lambda name: (
         not set(name.replace("-", ".").split(".")) & {"if", "in", "is", "or", "not", "and", "for", "true", "none"}

@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 
 from flowhub_assets.nodes import NodeError
 from flowhub_assets.nodes.http.content import ContentProblem, body_value, headers_to_send, json_bytes, query_to_send
+from flowhub_assets_tests.json_values import SAFE_INTEGERS, json_values
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=8,
-)
+JSON = json_values(integers=SAFE_INTEGERS)
 
 
 @given(JSON)
