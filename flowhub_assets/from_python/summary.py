@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+from collections import Counter
 from typing import Optional
 
 from flowhub_assets.errors import RunError, TaskFailed
@@ -60,9 +61,11 @@ def _result_line(pipeline: Pipeline, arguments: argparse.Namespace, outcome: Out
         return f"flowhub: {what} failed after {outcome.seconds:.1f} s at task {outcome.failed_task}"
     counted = ""
     if not arguments.task:
-        kept = sum(task.state == states.KEPT for task in outcome.tasks.values())
-        ran = len(outcome.tasks) - kept
-        counted = f": {ran} task{'' if ran == 1 else 's'}" + (f", {kept} kept from the run log" if kept else "")
+        ends = Counter(task.state for task in outcome.tasks.values())
+        kept, skipped = ends[states.KEPT], ends[states.SKIPPED]
+        ran = len(outcome.tasks) - kept - skipped
+        counted = f": {ran} task{'' if ran == 1 else 's'}" + (f", {skipped} skipped" if skipped else "")
+        counted += f", {kept} kept from the run log" if kept else ""
     return f"flowhub: {what} succeeded in {outcome.seconds:.1f} s{counted}"
 
 

@@ -112,6 +112,13 @@ def test_a_pipeline_file(folder: Path) -> None:
     assert (folder / "job" / "run.json").exists()
 
 
+def test_what_was_skipped_is_not_counted_as_run(folder: Path) -> None:
+    more = "  - {id: more, type: greet, when: 'params.times > 3', inputs: {who: x, times: 1}}\n"
+    (folder / "greet.yaml").write_text(PIPELINE + more)
+    assert ": 1 task, 1 skipped\n" in run(folder, "greet.yaml", "--param", "who=Ann").stderr
+    assert ": 2 tasks\n" in run(folder, "greet.yaml", "--param", "who=Ann", "--param", "times=4").stderr
+
+
 def test_a_pipeline_that_fails_is_exit_code_1_and_says_how_to_go_on(folder: Path) -> None:
     done = run(folder, "fails.yaml")
     assert done.returncode == 1
