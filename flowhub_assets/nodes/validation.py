@@ -149,7 +149,9 @@ def _problem(model: type[NodeModel], path: Place, found: list[ErrorDetails]) -> 
         return ValueProblem(path, "is no field of this node", _fields_told(model, path))
     wanted = list(dict.fromkeys(_wanted(one) for one in found))
     if path:
-        return ValueProblem(path, f"is {type_text(first['input'])}, but {' or '.join(wanted)}", _nearest(first))
+        told_once = [wanted[0], *(one.removeprefix("must be ") for one in wanted[1:])]
+        fits = " or ".join(told_once if wanted[0].startswith("must be ") else wanted)
+        return ValueProblem(path, f"is {type_text(first['input'])}, but {fits}", _nearest(first))
     # A rule about several fields: that together they are an object is no news.
     what = " and ".join(one if one.startswith("must ") else f"is refused: {one}" for one in wanted)
     return ValueProblem(path, what, _nearest(first))

@@ -41,8 +41,8 @@ class Mixed(NodeInput):
     ("values", "told"),
     [
         ({"flag": SECRET}, "inputs.flag is text, but must be true or false"),
-        ({"number": [1]}, "inputs.number is a list, but must be a whole number or must be a number"),
-        ({"either": {"a": 1}}, "inputs.either is an object, but must be text or must be a list"),
+        ({"number": [1]}, "inputs.number is a list, but must be a whole number or a number"),
+        ({"either": {"a": 1}}, "inputs.either is an object, but must be text or a list"),
         ({"named": {"a": SECRET}}, "inputs.named.a is text, but must be a whole number"),
         ({"named": []}, "inputs.named is an empty list, but must be an object"),
         (
