@@ -24,7 +24,7 @@ _Action = TypeVar("_Action", bound=argparse.Action)
 
 
 class ScriptEnds(BaseException):
-    """--help in the script's second, importing pass: the process ends with ``code`` and nothing is wrong."""
+    """--help was asked for and nothing more is to be done: the process ends with ``code`` and nothing is wrong."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
