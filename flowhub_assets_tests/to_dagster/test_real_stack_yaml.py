@@ -96,7 +96,7 @@ def test_a_param_that_breaks_its_schema_ends_the_run_before_a_node_runs(stack: S
     assert stack.steps(run_id, "STEP_OUTPUT") == stack.steps(run_id, "STEP_UP_FOR_RETRY") == []
     (failure,) = stack.events(run_id, "STEP_FAILURE")
     told = failure["failureMetadata"]["description"]
-    assert "orders.yaml:1: param 'city' is 'Soul', not one of 'Seoul' and 'Busan': did you mean 'Seoul'?" in told
+    assert "orders.yaml:5: param 'city' is 'Soul', not one of 'Seoul' and 'Busan': did you mean 'Seoul'?" in told
     # The daemon looks for failed runs every 10 seconds: what it starts is looked at further below.
 
 
