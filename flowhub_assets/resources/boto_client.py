@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.errors import ProfileError
-from flowhub_assets.resources.s3_config import s3_config
+from flowhub_assets.runtime.s3_config import s3_config
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource

@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from flowhub_assets.resources.s3_client import DIGEST_NAME, S3Answer, S3Limits, bare_etag
-from flowhub_assets.resources.s3_config import S3Config
+from flowhub_assets.runtime.s3_client import DIGEST_NAME, S3Answer, S3Limits, bare_etag
+from flowhub_assets.runtime.s3_config import S3Config
 
 
 class BotoClient:

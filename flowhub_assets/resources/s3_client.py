@@ -1,4 +1,4 @@
-"""The few requests that a storage makes of S3 or MinIO, through obstore.
+"""The requests that a storage makes of S3 or MinIO through obstore, and who sends them where it cannot.
 
 Raises what obstore raises; ``s3_errors.storage_error`` turns it into one of our errors.
 """
@@ -7,75 +7,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from flowhub_assets.errors import StorageError
-from flowhub_assets.resources.s3_config import S3Config
+from flowhub_assets.runtime.bare_s3 import BareClient
+from flowhub_assets.runtime.s3_client import DIGEST_NAME, S3Answer, S3Client, S3Limits, bare_etag
+from flowhub_assets.runtime.s3_config import S3Config
 
 if TYPE_CHECKING:
     from obstore import Attributes
     from obstore.store import ClientConfig, S3Store
 
-#: User metadata (``x-amz-meta-...``) that keeps our own digest of an object.
-DIGEST_NAME = "flowhub-crc32-8mib"
-
 _REQUEST_SECONDS = 900
-
-
-@dataclass(frozen=True)
-class S3Limits:
-    """How long to go on: ``retries`` of a failed request, ``timeout`` seconds without a byte; back-off in seconds."""
-
-    retries: int = 6
-    timeout: float = 60.0
-    connect_timeout: float = 5.0
-    first_backoff: float = 0.2
-    longest_backoff: float = 5.0
-
-    def backoff(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row (1 or more)."""
-        return min(self.longest_backoff, self.first_backoff * 2.0 ** (failures - 1))
-
-
-@dataclass(frozen=True)
-class S3Answer:
-    """What the server says of an object, and its content when ``body`` is called.
-
-    ``etag`` stands without quotes; ``digest`` is ours, ``""`` for an object that others have stored.
-    """
-
-    size: int
-    etag: str
-    digest: str
-    body: Callable[[], bytes]
-
-
-class S3Client(Protocol):
-    """The requests; a ``key`` is one that ``checked_key`` let pass."""
-
-    def put(self, key: str, data: bytes, digest: str) -> str:
-        """Stores a small object; returns its ETag."""
-
-    def put_parts(self, key: str, parts: Iterator[bytes], part_size: int, threads: int, digest: str) -> str:
-        """Stores an object in parts of ``part_size`` bytes (the last one is the rest), several at once; its ETag."""
-
-    def get(self, key: str) -> S3Answer:
-        """Asks for an object."""
-
-    def size(self, key: str) -> int:
-        """The object's size in bytes."""
-
-    def list(self, prefix: str, pages: int = 0) -> Iterator[tuple[str, int]]:
-        """(key, size) of the objects whose key begins with ``prefix``; of the first ``pages`` pages where not 0."""
-
-    def delete(self, key: str) -> None:
-        """Removes an object; S3 does not mind one that is not there."""
-
-    def sign(self, key: str, seconds: int) -> str:
-        """A URL that gets the object for ``seconds`` seconds."""
 
 
 class ObstoreClient:
@@ -138,16 +82,17 @@ _obstore_process: int | None = None
 
 
 def new_client(config: S3Config, limits: S3Limits) -> S3Client:
-    """A client for this process: obstore's, or boto3's in a child whose parent had used obstore before the fork."""
+    """A client for this process: obstore's, or boto3's in a child whose parent had used obstore before the fork.
+
+    Where obstore is not installed, the standard library's.
+    """
     global _obstore_process
     if _obstore_process not in (None, os.getpid()):
         from flowhub_assets.resources.s3_boto import BotoClient
 
         return BotoClient(config, limits)
     if importlib.util.find_spec("obstore") is None:
-        raise StorageError(
-            "the S3 client obstore is not installed", where=f"s3://{config.bucket}", remedy="Run pip install obstore."
-        )
+        return BareClient(config, limits)
     _obstore_process = os.getpid()
     return ObstoreClient(config, limits)
 
@@ -194,8 +139,3 @@ def _store(config: S3Config, limits: S3Limits) -> S3Store:
 
 def _attributes(digest: str) -> Attributes:
     return cast("Attributes", {DIGEST_NAME: digest})
-
-
-def bare_etag(etag: str | None) -> str:
-    """An ETag header without its quotes."""
-    return (etag or "").removeprefix("W/").strip('"').lower()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, Protocol, Union
 
-from flowhub_assets.errors import ProfileError, StorageError
+from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -75,24 +75,14 @@ def get_storage(env: Mapping[str, Any]) -> Storage:
     BUCKET (with REGION_NAME, ENDPOINT, ACCESS_KEY and SECRET_KEY, or ACCESS_KEY_ID and SECRET_ACCESS_KEY, or the
     environment's own credentials) is S3/MinIO; WORKSPACE is a folder, relative to the current directory. Where both
     are named, BUCKET is the storage and WORKSPACE scratch space. Raises ProfileError if neither is, or if what
-    stands there cannot be used, and StorageError if this Python has no client for S3.
+    stands there cannot be used.
     """
     if not isinstance(env, Mapping):
         raise ProfileError(
             f"get_storage takes a profile, not {type(env).__name__}", remedy="Write get_storage(args['env'])."
         )
     if _named(env, "BUCKET"):
-        # The S3 client needs packages that a task's own image may lack, so it is found by its public name.
-        try:
-            from flowhub_assets import S3Storage
-        except ImportError:
-            raise StorageError(
-                f"BUCKET {env['BUCKET']!r} needs a client for S3, which this Python lacks",
-                effect="Objects can neither be read nor written here.",
-                remedy="Run pip install flowhub-assets in this image, or use a profile with WORKSPACE.",
-            ) from None
-        storage: Storage = S3Storage.from_env(env)
-        return storage
+        return _bucket(env)
     if _named(env, "WORKSPACE"):
         from flowhub_assets.runtime.folder_storage import FolderStorage
 
@@ -102,6 +92,18 @@ def get_storage(env: Mapping[str, Any]) -> Storage:
         effect="Files and values have nowhere to go.",
         remedy=_whole_args(env) or _near_key(env) or "Give it WORKSPACE (a folder) or BUCKET (S3 or MinIO).",
     )
+
+
+def _bucket(env: Mapping[str, Any]) -> Storage:
+    # The faster clients need packages that a task's own image may lack, so they are found by their public name.
+    try:
+        from flowhub_assets import S3Storage
+    except ImportError:
+        from flowhub_assets.runtime.bare_s3 import BareS3Storage
+
+        return BareS3Storage.from_env(env)
+    storage: Storage = S3Storage.from_env(env)
+    return storage
 
 
 def _named(env: Mapping[str, Any], key: str) -> bool:

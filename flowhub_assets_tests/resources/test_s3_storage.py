@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowhub_assets import get_storage
 from flowhub_assets.errors import AccessRefused, ObjectMissing, OutsideStorage, StorageError, TransferFailed
-from flowhub_assets.resources.s3_client import S3Limits
 from flowhub_assets.resources.s3_storage import S3Storage
-from flowhub_assets.resources.s3_transfer import LARGE
+from flowhub_assets.runtime.bare_s3 import BareS3Storage
+from flowhub_assets.runtime.bucket import BucketStorage
+from flowhub_assets.runtime.s3_client import S3Limits
+from flowhub_assets.runtime.s3_transfer import LARGE
 from flowhub_assets.runtime.storage_keys import checked_key
 from flowhub_assets_tests.s3_server import S3Server, put_by_boto3, shared_s3
 
@@ -25,14 +26,21 @@ QUICK = S3Limits(retries=2, timeout=5, connect_timeout=2, first_backoff=0.05, lo
 HARD_NAMES = ["보고서 1.csv", "a%20b", "a#b?c&d=e+f", "100%", "~", "a;b,c", "'\"<>"]
 
 
+@pytest.fixture(params=[S3Storage, BareS3Storage])
+def kind(request: pytest.FixtureRequest) -> type[BucketStorage]:
+    """The same contract, whichever client sends the requests."""
+    found: type[BucketStorage] = request.param
+    return found
+
+
 @pytest.fixture
-def storage(shared_s3: S3Server) -> S3Storage:
+def storage(shared_s3: S3Server, kind: type[BucketStorage]) -> BucketStorage:
     run = {"project": "p", "run_id": os.urandom(4).hex(), "task": "t"}
-    return S3Storage.from_env({**shared_s3.env(), **run}, QUICK)
+    return kind.from_env({**shared_s3.env(), **run}, QUICK)
 
 
 @pytest.mark.parametrize("name", HARD_NAMES)
-def test_up_and_down(storage: S3Storage, tmp_path: Path, name: str) -> None:
+def test_up_and_down(storage: BucketStorage, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes("내용".encode())
     url = storage.upload(tmp_path / name)
     key = url.removeprefix("s3://bucket/")
@@ -54,7 +62,7 @@ SEGMENTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"),
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SEGMENTS.map(lambda text: text[:20]), min_size=1, max_size=3).map("/".join), st.binary(max_size=50))
-def test_any_key_is_kept_as_written(storage: S3Storage, key: str, data: bytes) -> None:
+def test_any_key_is_kept_as_written(storage: BucketStorage, key: str, data: bytes) -> None:
     key = f"any-{os.urandom(4).hex()}/{key}"
     try:
         checked_key(key, "here")
@@ -65,7 +73,7 @@ def test_any_key_is_kept_as_written(storage: S3Storage, key: str, data: bytes) -
     assert storage.read(url) == storage.read(key) == data
 
 
-def test_open(storage: S3Storage) -> None:
+def test_open(storage: BucketStorage) -> None:
     with storage.open("open/글.txt", "w") as file:
         file.write("안녕\n")
     with storage.open("s3://bucket/open/글.txt", "r") as file:
@@ -77,7 +85,7 @@ def test_open(storage: S3Storage) -> None:
         pass
 
 
-def test_a_large_object_travels_in_parts(storage: S3Storage, shared_s3: S3Server, tmp_path: Path) -> None:
+def test_a_large_object_travels_in_parts(storage: BucketStorage, shared_s3: S3Server, tmp_path: Path) -> None:
     content = os.urandom(1 << 20) * 80 + b"rest"
     (tmp_path / "large").write_bytes(content)
     url = storage.upload(tmp_path / "large", "large")
@@ -87,7 +95,7 @@ def test_a_large_object_travels_in_parts(storage: S3Storage, shared_s3: S3Server
 
 
 def test_large_and_small_objects_of_others_are_compared_with_their_etag(
-    storage: S3Storage, shared_s3: S3Server, tmp_path: Path
+    storage: BucketStorage, shared_s3: S3Server, tmp_path: Path
 ) -> None:
     for name, size in (("others-small", 10), ("others-large", LARGE + 5), ("others-empty", 0)):
         content = os.urandom(size)
@@ -95,7 +103,7 @@ def test_large_and_small_objects_of_others_are_compared_with_their_etag(
         assert Path(storage.download(name, tmp_path)).read_bytes() == content
 
 
-def test_folders(storage: S3Storage, tmp_path: Path) -> None:
+def test_folders(storage: BucketStorage, tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / "in" / f"{number:02}").mkdir(parents=True)
         (tmp_path / "in" / f"{number:02}" / "글 %.txt").write_text(str(number))
@@ -107,7 +115,7 @@ def test_folders(storage: S3Storage, tmp_path: Path) -> None:
     assert storage.list("pre/1") == [f"pre/1{number}/글 %.txt" for number in range(10)]
 
 
-def test_folders_inside_a_running_event_loop(storage: S3Storage, tmp_path: Path) -> None:
+def test_folders_inside_a_running_event_loop(storage: BucketStorage, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").write_bytes(b"1")
 
@@ -122,7 +130,7 @@ def test_folders_inside_a_running_event_loop(storage: S3Storage, tmp_path: Path)
     "url",
     ["s3://other/k", "gs://bucket/k", "file:///etc/passwd", "../k", "/k", "a/../../k", "https://h/k?X-Amz-Signature=1"],
 )
-def test_another_bucket_or_a_key_that_climbs_out_is_refused(storage: S3Storage, tmp_path: Path, url: str) -> None:
+def test_another_bucket_or_a_key_that_climbs_out_is_refused(storage: BucketStorage, tmp_path: Path, url: str) -> None:
     for verb in (storage.read, storage.exists, storage.delete, storage.presign, storage.url):
         with pytest.raises(OutsideStorage):
             verb(url)
@@ -132,7 +140,7 @@ def test_another_bucket_or_a_key_that_climbs_out_is_refused(storage: S3Storage, 
         storage.download(url, tmp_path)
 
 
-def test_a_missing_object_names_its_neighbours(storage: S3Storage, tmp_path: Path) -> None:
+def test_a_missing_object_names_its_neighbours(storage: BucketStorage, tmp_path: Path) -> None:
     storage.write("day/report.csv", b"1")
     with pytest.raises(ObjectMissing, match=r"Did you mean 'day/report.csv'"):
         storage.read("day/reprot.csv")
@@ -147,7 +155,7 @@ def test_a_missing_object_names_its_neighbours(storage: S3Storage, tmp_path: Pat
         storage.upload(tmp_path)
 
 
-def every_verb_fails(storage: S3Storage, tmp_path: Path, error: type[StorageError], *secrets: str) -> None:
+def every_verb_fails(storage: BucketStorage, tmp_path: Path, error: type[StorageError], *secrets: str) -> None:
     (tmp_path / "file").write_bytes(b"1")
     with open(tmp_path / "large", "wb") as file:
         file.truncate(LARGE + 1)
@@ -171,8 +179,8 @@ def every_verb_fails(storage: S3Storage, tmp_path: Path, error: type[StorageErro
     assert not (tmp_path / "out").exists()
 
 
-def test_a_wrong_secret(shared_s3: S3Server, tmp_path: Path) -> None:
-    storage = S3Storage.from_env({**shared_s3.env(), "SECRET_KEY": "wrong-secret-of-mine"}, QUICK)
+def test_a_wrong_secret(shared_s3: S3Server, kind: type[BucketStorage], tmp_path: Path) -> None:
+    storage = kind.from_env({**shared_s3.env(), "SECRET_KEY": "wrong-secret-of-mine"}, QUICK)
     every_verb_fails(storage, tmp_path, AccessRefused, "wrong-secret-of-mine", shared_s3.secret_key, "Signature=")
     with pytest.raises(AccessRefused, match="Check SECRET_KEY"):
         storage.read("k")
@@ -180,51 +188,53 @@ def test_a_wrong_secret(shared_s3: S3Server, tmp_path: Path) -> None:
         storage.exists("k")
 
 
-def test_an_unknown_key_id(shared_s3: S3Server) -> None:
+def test_an_unknown_key_id(shared_s3: S3Server, kind: type[BucketStorage]) -> None:
     with pytest.raises(AccessRefused, match="Check ACCESS_KEY"):
-        S3Storage.from_env({**shared_s3.env(), "ACCESS_KEY": "AKUNKNOWNUNKNOWN"}, QUICK).read("k")
+        kind.from_env({**shared_s3.env(), "ACCESS_KEY": "AKUNKNOWNUNKNOWN"}, QUICK).read("k")
 
 
-def test_a_bucket_that_does_not_exist(shared_s3: S3Server, tmp_path: Path) -> None:
-    every_verb_fails(S3Storage.from_env(shared_s3.env("no-such-bucket"), QUICK), tmp_path, StorageError)
+def test_a_bucket_that_does_not_exist(shared_s3: S3Server, kind: type[BucketStorage], tmp_path: Path) -> None:
+    every_verb_fails(kind.from_env(shared_s3.env("no-such-bucket"), QUICK), tmp_path, StorageError)
 
 
-def test_an_endpoint_where_nobody_listens(shared_s3: S3Server, tmp_path: Path) -> None:
+def test_an_endpoint_where_nobody_listens(shared_s3: S3Server, kind: type[BucketStorage], tmp_path: Path) -> None:
     env = {**shared_s3.env(), "ENDPOINT": "http://127.0.0.1:9"}
-    every_verb_fails(S3Storage.from_env(env, QUICK), tmp_path, TransferFailed, shared_s3.secret_key)
+    every_verb_fails(kind.from_env(env, QUICK), tmp_path, TransferFailed, shared_s3.secret_key)
 
 
-def test_other_spellings_of_the_key_pair(shared_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_spellings_of_the_key_pair(
+    shared_s3: S3Server, kind: type[BucketStorage], monkeypatch: pytest.MonkeyPatch
+) -> None:
     env = shared_s3.env()
     access_key, secret_key = env.pop("ACCESS_KEY"), env.pop("SECRET_KEY")
-    get_storage({**env, "ACCESS_KEY_ID": access_key, "SECRET_ACCESS_KEY": secret_key}).write("k", b"1")
+    kind.from_env({**env, "ACCESS_KEY_ID": access_key, "SECRET_ACCESS_KEY": secret_key}).write("k", b"1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret_key)
-    assert get_storage(env).read("k") == b"1"
+    assert kind.from_env(env).read("k") == b"1"
     # What the environment holds beside the profile's own pair must not be mixed with it.
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-somebody-else")
-    assert get_storage(shared_s3.env()).read("k") == b"1"
+    assert kind.from_env(shared_s3.env()).read("k") == b"1"
 
 
-def test_presign_takes_seconds_up_to_a_week(storage: S3Storage) -> None:
+def test_presign_takes_seconds_up_to_a_week(storage: BucketStorage) -> None:
     for seconds in (0, -1, 7 * 24 * 3600 + 1):
         with pytest.raises(StorageError, match="7 days"):
             storage.presign("k", seconds)
     assert "X-Amz-Expires=60" in storage.presign("k", 60)
 
 
-def test_no_secret_is_shown(storage: S3Storage, shared_s3: S3Server) -> None:
+def test_no_secret_is_shown(storage: BucketStorage, shared_s3: S3Server) -> None:
     storage.list()
     assert shared_s3.secret_key not in repr(storage) + repr(vars(storage))
 
 
-def test_a_storage_travels_to_another_process(storage: S3Storage) -> None:
+def test_a_storage_travels_to_another_process(storage: BucketStorage) -> None:
     storage.write("travel", b"1")
     assert pickle.loads(pickle.dumps(storage)).read("travel") == b"1"
 
 
-def test_a_forked_child_goes_on(storage: S3Storage, tmp_path: Path) -> None:
+def test_a_forked_child_goes_on(storage: BucketStorage, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(os.urandom(1 << 20) * 20)
     storage.write("parent", b"1")
     pid = os.fork()
@@ -252,7 +262,7 @@ def test_a_forked_child_goes_on(storage: S3Storage, tmp_path: Path) -> None:
     assert storage.read("child/small") == b"1"
 
 
-def test_a_full_disk_or_no_folder_is_the_files_error(storage: S3Storage, tmp_path: Path) -> None:
+def test_a_full_disk_or_no_folder_is_the_files_error(storage: BucketStorage, tmp_path: Path) -> None:
     storage.write("k", b"1")
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="A file stands where a folder is needed"):
@@ -261,7 +271,7 @@ def test_a_full_disk_or_no_folder_is_the_files_error(storage: S3Storage, tmp_pat
         _download_to_full_disk(storage)
 
 
-def _download_to_full_disk(storage: S3Storage) -> None:
+def _download_to_full_disk(storage: BucketStorage) -> None:
     with storage.open("full", "wb") as file, open("/dev/full", "wb") as full:
         os.dup2(full.fileno(), file.fileno())
         file.write(b"x" * 100_000)

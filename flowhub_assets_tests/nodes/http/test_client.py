@@ -1,24 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from flowhub_assets.nodes.http import client as module
 from flowhub_assets.nodes.http.address import AddressRefused
 from flowhub_assets.nodes.http.client import http_client, link_local_allowed
 from flowhub_assets_tests.http_server import Answer, HttpServer, http_server
+from flowhub_assets_tests.tls_files import tls_files
 
 REAL_NAMES = socket.getaddrinfo
 
@@ -110,31 +105,9 @@ def test_an_allowed_address_is_asked(server: HttpServer, monkeypatch: pytest.Mon
 @pytest.fixture
 def tls(server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     """The server over TLS, with a certificate for secure.example alone that the client trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secure.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("secure.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "certificate.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    with_key = tmp_path / "key.pem"
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    with_key.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain) + pem.read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(with_key)
-    server.wrap(context)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    files = tls_files(tmp_path, "secure.example")
+    server.wrap(files.server_context())
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.certificate))
     module._certificates.cache_clear()
     yield server
     module._certificates.cache_clear()

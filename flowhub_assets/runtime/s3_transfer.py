@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Optional
 
 from flowhub_assets.errors import StorageError, TransferFailed
-from flowhub_assets.resources.s3_client import S3Answer, S3Client, S3Limits
-from flowhub_assets.resources.s3_digest import (
+from flowhub_assets.runtime.part_file import file_errors
+from flowhub_assets.runtime.s3_client import S3Answer, S3Client, S3Limits
+from flowhub_assets.runtime.s3_digest import (
     digest_of_bytes,
     digest_of_file,
     is_md5_form,
     md5_of_bytes,
 )
-from flowhub_assets.resources.s3_ranges import RangedObject, get_ranges
-from flowhub_assets.runtime.part_file import file_errors
+from flowhub_assets.runtime.s3_ranges import RangedObject, get_ranges
 
 #: Larger objects travel in parts. S3 takes parts of 5 MiB to 5 GiB, at most 10,000.
 LARGE = 16 * 1024 * 1024
@@ -35,7 +35,7 @@ class S3Transfer:
         self._storage = storage
         self._limits = limits
         # None until the server has shown what its ETags are.
-        self._etags_are_md5: bool | None = None
+        self._etags_are_md5: Optional[bool] = None
 
     def put_bytes(self, key: str, data: bytes) -> None:
         """Stores a small object and makes sure that the server has it as it is."""
@@ -115,7 +115,7 @@ class S3Transfer:
         raise self._corrupted(key)
 
     def _checked_body(self, key: str, answer: S3Answer) -> bytes:
-        earlier: bytes | None = None
+        earlier: Optional[bytes] = None
         for _ in range(_ARRIVALS):
             data = answer.body()
             if len(data) == answer.size:

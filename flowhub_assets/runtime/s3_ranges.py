@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
+from typing import Any, Optional
 
 from flowhub_assets.errors import StorageError, TransferFailed
-from flowhub_assets.resources.s3_client import S3Limits, bare_etag
-from flowhub_assets.resources.s3_digest import BLOCK, combined
-from flowhub_assets.resources.s3_errors import response_error
+from flowhub_assets.runtime.s3_answers import response_error
+from flowhub_assets.runtime.s3_client import S3Limits, bare_etag
+from flowhub_assets.runtime.s3_digest import BLOCK, combined
 
 #: Bytes of one part; a multiple of BLOCK, so that every block of the digest lies in one part.
 PART = 4 * BLOCK
@@ -59,7 +59,7 @@ def get_ranges(wanted: RangedObject, descriptor: int, with_md5: bool) -> tuple[s
     with ThreadPoolExecutor(THREADS, thread_name_prefix="s3-get") as pool:
         parts: list[Future[list[int]]] = [pool.submit(_part, wanted, descriptor, start) for start in starts]
         try:
-            for start, part in zip(starts, parts, strict=True):
+            for start, part in zip(starts, parts):
                 blocks += part.result()
                 if with_md5:
                     _follow(md5, descriptor, start, min(wanted.size, start + PART))
@@ -103,7 +103,7 @@ def _part(wanted: RangedObject, descriptor: int, start: int) -> list[int]:
 class _BrokenOff(Exception):
     """The range did not arrive whole, and asking again may help. Apart from OSError, which is the local file's."""
 
-    def __init__(self, failure: StorageError | None = None) -> None:
+    def __init__(self, failure: Optional[StorageError] = None) -> None:
         super().__init__()
         self.failure = failure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowhub_assets.errors import ProfileError
-from flowhub_assets.resources.s3_config import s3_config
+from flowhub_assets.runtime.s3_config import s3_config
 
 
 @pytest.mark.parametrize(
