@@ -1,4 +1,4 @@
-"""Names that Dagster takes, made from the names that people write.
+"""Names that Dagster, Airflow and Kubernetes take, made from the names that people write.
 
 A legal name is kept as it is. An illegal character becomes ``_``; a name with characters outside ASCII
 (a Korean one, say) also gets eight digits of its digest, so that two such names stay two. Two names that
@@ -24,6 +24,9 @@ _DAGSTER_RESERVED = frozenset(
     ]
 )
 
+#: The longest id that Airflow takes (its database's columns have 250 characters), less what is put behind it.
+_AIRFLOW_LENGTH = 200
+
 #: The longest tag key that Dagster and Kubernetes labels take.
 _TAG_LENGTH = 63
 
@@ -42,7 +45,24 @@ def op_name(flow: str, task: str) -> str:
 def tag_key(text: str) -> str:
     """A Dagster tag key for ``text``: at most 63 of letters, digits, ``_``, ``-`` and ``.``."""
     key = _legal(text, _TAG_ILLEGAL)
-    return key if len(key) <= _TAG_LENGTH else f"{key[: _TAG_LENGTH - 9]}_{_digest(text)}"
+    return _at_most(key, text, _TAG_LENGTH)
+
+
+def airflow_name(text: str) -> str:
+    """A task's id in Airflow for ``text``: at most 200 of letters, digits, ``_``, ``-`` and ``.``."""
+    return _at_most(_legal(text, _TAG_ILLEGAL), text, _AIRFLOW_LENGTH)
+
+
+def dag_id(text: str) -> str:
+    """A pipeline's id in Airflow, and the first part of the names of its files: as airflow_name, with - for _."""
+    name = _legal(text, _TAG_ILLEGAL).replace("_", "-").strip(".-")
+    return _at_most(name or f"x-{_digest(text)}", text, _AIRFLOW_LENGTH).replace("_", "-")
+
+
+def kubernetes_name(text: str, length: int = 63) -> str:
+    """A label of DNS for ``text`` (RFC 1123), as pods and config maps have it: small letters, digits and ``-``."""
+    name = re.sub(r"[^a-z0-9-]", "-", _legal(text, _TAG_ILLEGAL).lower()).strip("-") or f"x-{_digest(text)}"
+    return _at_most(name, text, length).replace("_", "-").strip("-")
 
 
 def collisions(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -63,6 +83,10 @@ def _legal(text: str, illegal: re.Pattern[str]) -> str:
     if text.isascii() and text:
         return name
     return f"{name.strip('_') or 'x'}_{_digest(text)}"
+
+
+def _at_most(name: str, text: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 9]}_{_digest(text)}"
 
 
 def _digest(text: str) -> str:

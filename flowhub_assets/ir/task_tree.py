@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Optional
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Pipeline, Task
 
@@ -24,16 +24,32 @@ class Level:
 def all_tasks(pipeline: Pipeline) -> list[Task]:
     """The tasks, each followed by those of its loop; behind them the failure task and those that run at the end."""
     ends = [pipeline.failure_task] if pipeline.failure_task else []
-    return list(_with_nested((*pipeline.tasks, *ends, *pipeline.finally_tasks)))
+    return list(with_nested((*pipeline.tasks, *ends, *pipeline.finally_tasks)))
 
 
-def _with_nested(tasks: tuple[Task, ...]) -> Iterator[Task]:
+def with_nested(tasks: tuple[Task, ...]) -> Iterator[Task]:
+    """The tasks, each followed by those of its loop."""
     ahead = list(tasks[::-1])
     while ahead:
         task = ahead.pop()
         yield task
         if task.loop is not None:
             ahead.extend(task.loop.tasks[::-1])
+
+
+def with_env(pipeline: Pipeline, env_of: Callable[[Task], Mapping[str, Any]]) -> Pipeline:
+    """``pipeline`` with other ``env`` for its tasks, nested ones too: what ``env_of`` gives for each."""
+
+    def changed(task: Task) -> Task:
+        loop = replace(task.loop, tasks=tuple(map(changed, task.loop.tasks))) if task.loop is not None else None
+        return replace(task, env=env_of(task), loop=loop)
+
+    return replace(
+        pipeline,
+        tasks=tuple(map(changed, pipeline.tasks)),
+        failure_task=changed(pipeline.failure_task) if pipeline.failure_task is not None else None,
+        finally_tasks=tuple(map(changed, pipeline.finally_tasks)),
+    )
 
 
 def levels(pipeline: Pipeline) -> list[Level]:

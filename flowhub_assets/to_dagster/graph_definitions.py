@@ -23,13 +23,13 @@ from dagster import (
 )
 
 from flowhub_assets.errors import DefinitionError
+from flowhub_assets.ir.grouping import groups, step_name
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
-from flowhub_assets.to_dagster.fusing import groups, step_name
 from flowhub_assets.to_dagster.graphs import pipeline_graph
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key

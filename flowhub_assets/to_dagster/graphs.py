@@ -7,7 +7,7 @@ for what and what was chosen, and the values lie in the run's storage.
 
 # No "from __future__ import annotations" here: Dagster reads the annotation of ``context`` as a type.
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -30,11 +30,11 @@ from dagster import (
 
 from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefinition
 from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
-from flowhub_assets.ir.pipeline import Loop, Pipeline, Retry, Task
-from flowhub_assets.ir.task_tree import waits_for
+from flowhub_assets.ir.grouping import groups, step_name
+from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
+from flowhub_assets.ir.task_tree import waits_for, with_nested
 from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.flow_run import FlowRun
-from flowhub_assets.to_dagster.fusing import groups, step_name
 from flowhub_assets.to_dagster.graph_tasks import (
     ITEM,
     RAN,
@@ -216,7 +216,7 @@ class _Nodes:
         items, iteration = _loop_names(task)
         self._invoke("items", items, after, task)
         limit = {MAX_CONCURRENT_TAG: str(task.loop.max_concurrent)} if task.loop.max_concurrent else {}
-        asks_most = max(_with_nested(task.loop), key=lambda one: _BY_WEIGHT.index(placement(one)))
+        asks_most = max(with_nested(task.loop.tasks), key=lambda one: _BY_WEIGHT.index(placement(one)))
         self._invoke("iteration", iteration, DependencyDefinition(items, ITEM), task, runs=asks_most, tags=limit)
         self._invoke("results", name, DynamicCollectDependencyDefinition(iteration, RAN), task)
 
@@ -275,13 +275,6 @@ def _joined(after: After) -> DependencyDefinition | MultiDependencyDefinition | 
     if not isinstance(after, list):
         return after
     return after[0] if len(after) == 1 else MultiDependencyDefinition(list(after))
-
-
-def _with_nested(loop: Loop) -> Iterator[Task]:
-    for task in loop.tasks:
-        yield task
-        if task.loop is not None:
-            yield from _with_nested(task.loop)
 
 
 def _text(value: Any) -> str:

@@ -13,13 +13,13 @@ from typing import Any
 from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, PLACEMENT_TAG
 from flowhub_assets.ir import quantities
 from flowhub_assets.ir.checks import require_placement
+from flowhub_assets.ir.kubernetes_spec import container, pod_spec
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 
 KUBERNETES_TAG = "dagster-k8s/config"
 PRIORITY_TAG = "dagster/priority"
 
-_GPU = "nvidia.com/gpu"
 _NOTHING_ASKED = Placement()
 
 
@@ -101,69 +101,10 @@ def kubernetes_config(
 
     Only those of ``volumes`` that the placement mounts come along.
     """
-    mounted = {mount.name for mount in placement.volume_mounts}
-    container = {
-        "image": placement.image,
-        "resources": _resources(placement),
-        "volumeMounts": [_volume_mount(mount) for mount in placement.volume_mounts],
-    }
-    pod = {
-        "serviceAccountName": service_account_name,
-        "nodeSelector": dict(placement.node_selector),
-        "tolerations": [_toleration(toleration) for toleration in placement.tolerations],
-        "volumes": [_volume(volume) for volume in volumes if volume.name in mounted],
-    }
+    metadata = {"annotations": dict(annotations)} if annotations else {}
     sections = {
-        "container_config": _present(container),
-        "pod_spec_config": _present(pod),
-        "pod_template_spec_metadata": _present({"annotations": dict(annotations or {})}),
+        "container_config": container(placement),
+        "pod_spec_config": pod_spec(placement, volumes, service_account_name),
+        "pod_template_spec_metadata": metadata,
     }
-    return _present(sections)
-
-
-def _resources(placement: Placement) -> dict[str, dict[str, str]]:
-    # Kubernetes copies the limit of an extended resource such as a GPU to its request.
-    requests = {"cpu": placement.cpu, "memory": placement.memory}
-    limits = {"cpu": placement.limit_cpu, "memory": placement.limit_memory, _GPU: placement.gpu}
-    return _present({"requests": _present(requests), "limits": _present(limits)})
-
-
-def _toleration(toleration: Toleration) -> dict[str, Any]:
-    return _present(
-        {
-            "key": toleration.key,
-            "operator": toleration.operator,
-            "value": toleration.value,
-            "effect": toleration.effect,
-            "tolerationSeconds": toleration.toleration_seconds,
-        }
-    )
-
-
-def _volume_mount(mount: VolumeMount) -> dict[str, Any]:
-    return _present(
-        {
-            "name": mount.name,
-            "mountPath": mount.mount_path,
-            "subPath": mount.sub_path,
-            "readOnly": mount.read_only or None,
-        }
-    )
-
-
-def _volume(volume: Volume) -> dict[str, Any]:
-    if volume.persistent_volume_claim:
-        source: dict[str, Any] = {"persistentVolumeClaim": {"claimName": volume.persistent_volume_claim}}
-    elif volume.config_map:
-        source = {"configMap": {"name": volume.config_map}}
-    elif volume.secret:
-        source = {"secret": {"secretName": volume.secret}}
-    elif volume.host_path:
-        source = {"hostPath": {"path": volume.host_path}}
-    else:
-        source = {"emptyDir": {"sizeLimit": volume.empty_dir} if isinstance(volume.empty_dir, str) else {}}
-    return {"name": volume.name, **source}
-
-
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value not in (None, {}, [])}
+    return {name: section for name, section in sections.items() if section}
