@@ -169,6 +169,11 @@ def script_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return _known_only(get_parser(), arguments)
 
 
+def own_arguments() -> tuple[str, ...]:
+    """The words of the script's command line that are none of flowhub's: those that it reads by its own parser."""
+    return tuple(get_parser().parse_known_args(list(_Script.arguments))[1])
+
+
 def _parse(parser: Parser, module: dict[str, Any]) -> argparse.Namespace:
     if _Script.path and _path_of(module) == _Script.path:
         _Script.namespace = _known_only(parser, _Script.arguments)

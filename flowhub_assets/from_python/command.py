@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.from_python import summary
+from flowhub_assets.from_python.arguments import own_arguments
 from flowhub_assets.from_python.exporting import export
 from flowhub_assets.from_python.progress import PlainLines, progress_for
 from flowhub_assets.from_python.script_input import (
@@ -60,6 +61,7 @@ def run_command(runnable: Runnable, arguments: argparse.Namespace, texts: Mappin
     """
     profile = choose_profile(runnable.pipeline, arguments.env)
     if arguments.export:
+        runnable = replace(runnable, script_arguments=own_arguments())
         return export(runnable, arguments.env, arguments.export, arguments.output)
     if arguments.output and os.path.isdir(arguments.output):
         raise InputError(

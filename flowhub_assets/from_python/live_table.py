@@ -11,10 +11,10 @@ from rich.live import Live  # noqa: TID253
 from rich.table import Table  # noqa: TID253
 from rich.text import Text  # noqa: TID253
 
-from flowhub_assets.from_python.progress import event_text, pass_on
+from flowhub_assets.from_python.progress import pass_on
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime import outcome as told
-from flowhub_assets.runtime.outcome import Event
+from flowhub_assets.runtime.outcome import Event, event_text
 
 _STYLES = {
     told.STARTED: "cyan",

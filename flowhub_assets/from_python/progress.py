@@ -13,7 +13,7 @@ from typing import Protocol
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime import outcome as told
-from flowhub_assets.runtime.outcome import Event
+from flowhub_assets.runtime.outcome import Event, event_text
 
 
 class Progress(Protocol):
@@ -55,19 +55,3 @@ def pass_on(event: Event) -> None:
     """Writes a line that a task printed to the stream that it printed it to."""
     stream = sys.stdout if event.stream == 1 else sys.stderr
     print(event.line, file=stream, flush=True)
-
-
-def event_text(event: Event) -> str:
-    """The event in words."""
-    if event.kind == told.STARTED:
-        again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-        return f"{event.task} started{again}"
-    if event.kind == told.RETRYING:
-        reason = event.error.what if event.error else ""
-        return f"{event.task} will be tried again in {event.seconds:g} s: {reason}"
-    if event.kind == told.SUCCEEDED and event.error is not None:
-        return f"{event.task} failed in {event.seconds:.1f} s, and the run goes on: {event.error.what}"
-    if event.kind in (told.SUCCEEDED, told.FAILED):
-        reason = f": {event.error.what}" if event.error else ""
-        return f"{event.task} {event.kind} in {event.seconds:.1f} s{reason}"
-    return f"{event.task} {event.kind}: {event.line}" if event.line else f"{event.task} {event.kind}"

@@ -92,7 +92,7 @@ def read_text(text: str, file: str) -> Content:
 
 def runnable(pipeline: Pipeline) -> Runnable:
     """``pipeline`` with the body of each of its nodes and functions."""
-    from flowhub_assets.from_yaml.function_bodies import function_bodies
+    from flowhub_assets.from_python.function_bodies import function_bodies
     from flowhub_assets.nodes.bodies import bodies_of
     from flowhub_assets.nodes.param_schemas import schema_faults
 

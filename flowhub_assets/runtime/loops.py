@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
@@ -37,6 +37,25 @@ def body_of(pipeline: Pipeline, task: Task) -> Pipeline:
     return replace(
         pipeline, tasks=task.loop.tasks, result=(task.loop.result,), failure_task=None, finally_tasks=(), params={}
     )
+
+
+def items_name(loop: str) -> str:
+    """Under which name the list of the looping task ``loop`` is saved."""
+    return f"{loop}/items"
+
+
+def iteration_name(loop: str, index: int) -> str:
+    """Under which name what one iteration gave is saved."""
+    return f"{loop}/{index}"
+
+
+def gathered(into: str, items: Mapping[str, Any], iterations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A loop's value: what its saved ``iterations`` gave, in their order, or the first error that the loop tolerates.
+
+    ``items`` is what was saved as its list; an iteration has its output under "result", none where it was skipped.
+    """
+    failures = [one["error"] for one in (items, *iterations) if "error" in one]
+    return {"error": failures[0]} if failures else {into: [one.get("result") for one in iterations]}
 
 
 def run_items(

@@ -32,6 +32,22 @@ class Event:
     line: str = ""
 
 
+def event_text(event: Event) -> str:
+    """The event in words."""
+    if event.kind == STARTED:
+        again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+        return f"{event.task} started{again}"
+    if event.kind == RETRYING:
+        reason = event.error.what if event.error else ""
+        return f"{event.task} will be tried again in {event.seconds:g} s: {reason}"
+    if event.kind == SUCCEEDED and event.error is not None:
+        return f"{event.task} failed in {event.seconds:.1f} s, and the run goes on: {event.error.what}"
+    if event.kind in (SUCCEEDED, FAILED):
+        reason = f": {event.error.what}" if event.error else ""
+        return f"{event.task} {event.kind} in {event.seconds:.1f} s{reason}"
+    return f"{event.task} {event.kind}: {event.line}" if event.line else f"{event.task} {event.kind}"
+
+
 @dataclass(frozen=True)
 class TaskOutcome:
     """How one task ended: ``state`` is succeeded, failed, skipped or kept; ``value`` is there for the good ends.

@@ -22,20 +22,29 @@ def choose_profile(pipeline: Pipeline, name: str, overrides: Mapping[str, Any] |
     if name not in pipeline.profiles and (name != DEFAULT_PROFILE or pipeline.profiles):
         raise _unknown(pipeline, name)
     profile = laid_over(pipeline.profiles.get(name, {}), overrides or {})
-    if "BUCKET" not in profile and "WORKSPACE" not in profile:
-        _refuse_misspelt_place(pipeline, name, profile)
-        profile.setdefault("WORKSPACE", BUILT_IN_WORKSPACE)
-    return profile
+    return with_a_place(profile, name, pipeline.name, pipeline.source)
 
 
-def _refuse_misspelt_place(pipeline: Pipeline, name: str, profile: Mapping[str, Any]) -> None:
-    """A profile that nearly names a place would keep its files in the built-in folder, unseen."""
+def with_a_place(profile: Mapping[str, Any], name: str, flow: str, where: object) -> dict[str, Any]:
+    """The values of profile ``name``, with the built-in WORKSPACE where they name no place of their own.
+
+    ``where`` is that of ``flow``. Raises ProfileError for a profile that nearly names one: its files would go to the
+    built-in folder, unseen.
+    """
+    placed = dict(profile)
+    if "BUCKET" not in placed and "WORKSPACE" not in placed:
+        _refuse_misspelt_place(placed, name, flow, where)
+        placed["WORKSPACE"] = BUILT_IN_WORKSPACE
+    return placed
+
+
+def _refuse_misspelt_place(profile: Mapping[str, Any], name: str, flow: str, where: object) -> None:
     for key in profile:
         near = did_you_mean(key, ("BUCKET", "WORKSPACE"), likeness=0.8)
         if near:
             raise ProfileError(
-                f"profile {name!r} of flow {pipeline.name!r} has {key!r}, but neither BUCKET nor WORKSPACE",
-                where=pipeline.source,
+                f"profile {name!r} of flow {flow!r} has {key!r}, but neither BUCKET nor WORKSPACE",
+                where=where,
                 effect=f"Its files would go to {BUILT_IN_WORKSPACE}.",
                 remedy=near,
             )

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from flowhub_assets.errors import FlowhubError, TaskFailed, TaskKilled, TaskTimedOut, ValueRefused
-from flowhub_assets.ir.pipeline import Retry
+from flowhub_assets.errors import (
+    FlowhubError,
+    RunError,
+    TaskCancelled,
+    TaskFailed,
+    TaskKilled,
+    TaskTimedOut,
+    ValueRefused,
+)
+from flowhub_assets.ir.pipeline import Retry, Task
 
 #: Trying again can help only where the task's own code or process failed, or gave a value that is none (NaN, say).
 _WORTH_A_RETRY = (TaskFailed, TaskKilled, TaskTimedOut, ValueRefused)
@@ -16,6 +24,16 @@ def worth_retry(retry: Retry, error: FlowhubError) -> bool:
     if isinstance(error, TaskFailed) and not error.retry:
         return False
     return not retry.on or bool({*retry.on} & error_names(error))
+
+
+def is_tolerated(task: Task, error: BaseException, *, last: bool) -> bool:
+    """Whether the run goes on all the same: the task says so, the failure is its own, and no other try will be made.
+
+    ``last`` says that no try is left.
+    """
+    if not task.continue_on_error or not isinstance(error, RunError) or isinstance(error, TaskCancelled):
+        return False
+    return last or not worth_retry(task.retry, error)
 
 
 def error_names(error: FlowhubError) -> set[str]:

@@ -48,12 +48,14 @@ class Runnable:
 
     ``input_faults`` is asked of a run's input before it begins, where ir.param_checks finds nothing wrong.
     ``params_source`` is where the params are declared, if that is another place than the pipeline's own.
+    ``script_arguments`` are those of the command line that the script itself has added: --count 3.
     """
 
     pipeline: Pipeline
     bodies: Mapping[str, Body]
     input_faults: Callable[[Mapping[str, Any]], Faults] = _no_faults
     params_source: Optional[Source] = None
+    script_arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

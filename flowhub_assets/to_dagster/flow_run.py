@@ -11,13 +11,13 @@ from typing import Any
 from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
 
 from flowhub_assets.errors import ValueMissing
+from flowhub_assets.ir.grouping import steps_of_tasks
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.runtime.given_params import require_params
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, decode_value, encode_value
-from flowhub_assets.to_dagster.fusing import steps_of_tasks
 from flowhub_assets.to_dagster.params import flow_input, params_config
 
 #: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
@@ -193,13 +193,3 @@ def flow_run_resource(runnable: Runnable) -> ResourceDefinition:
         required_resource_keys={"profile", "storage"},
         description=f"What {runnable.pipeline.name} is given.",
     )
-
-
-def items_name(task: Task) -> str:
-    """Under which name a loop's list is saved."""
-    return f"{task.name}/items"
-
-
-def iteration_name(task: Task, index: int) -> str:
-    """Under which name one iteration's result is saved."""
-    return f"{task.name}/{index}"

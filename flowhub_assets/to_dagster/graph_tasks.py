@@ -8,20 +8,20 @@ from typing import Any
 
 from dagster import DynamicOutput, MetadataValue, OpExecutionContext, Output, TableRecord
 
-from flowhub_assets.errors import FlowhubError, RunError, TaskCancelled
+from flowhub_assets.errors import FlowhubError, TaskCancelled
+from flowhub_assets.ir.grouping import step_name
 from flowhub_assets.ir.pipeline import LOOP_ITEM, Loop, Task
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.joining import skip_reason
 from flowhub_assets.runtime.local import run_pipeline
-from flowhub_assets.runtime.loops import body_of, loop_items, of_item
+from flowhub_assets.runtime.loops import body_of, gathered, items_name, iteration_name, loop_items, of_item
 from flowhub_assets.runtime.outcome import Event, Outcome
-from flowhub_assets.runtime.retrying import worth_retry
+from flowhub_assets.runtime.retrying import is_tolerated
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, step_inputs
 from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.to_dagster.failures import as_failure
-from flowhub_assets.to_dagster.flow_run import FlowRun, items_name, iteration_name
-from flowhub_assets.to_dagster.fusing import step_name
+from flowhub_assets.to_dagster.flow_run import FlowRun
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.value_io import SAVED_AS, link_to
@@ -44,7 +44,7 @@ def items_step(context: OpExecutionContext, run: FlowRun, task: Task) -> Outputs
     result = _settled(context, run, task, lambda one: {"items": loop_items(task, one.value)})
     if result is None:
         return
-    run.keep(context.run_id, items_name(task), result.value)
+    run.keep(context.run_id, items_name(task.name), result.value)
     # There are none where the task tolerates that its list could not be made.
     for index in range(len(result.value.get("items", ()))):
         yield DynamicOutput(None, mapping_key=str(index), output_name=ITEM)
@@ -54,7 +54,7 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
     """Runs a loop's body for the item of this step."""
     index = int(context.get_mapping_key() or 0)
     with _as_failures(task):
-        items = run.load(context, items_name(task)) or {"items": []}
+        items = run.load(context, items_name(task.name)) or {"items": []}
         outputs, skipped = run.upstream(context, [task])
         given = {**outputs, **{name: {} for name in skipped}, LOOP_ITEM: items["items"][index]}
         runnable = Runnable(body_of(run.pipeline, task), run.runnable.bodies)
@@ -63,11 +63,11 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
             error = of_item(index, outcome.error)
             if not _is_tolerated(context, task, error):
                 raise error
-            run.keep(context.run_id, iteration_name(task, index), error_value(error))
+            run.keep(context.run_id, iteration_name(task.name, index), error_value(error))
             yield Output(None, RAN, metadata={"tasks": _table(outcome)})
             return
         value = outcome.tasks[loop.result].value
-        url = run.keep(context.run_id, iteration_name(task, index), {"result": value})
+        url = run.keep(context.run_id, iteration_name(task.name, index), {"result": value})
     yield Output(
         None, RAN, metadata={"tasks": _table(outcome), SAVED_AS: link_to(url), **value_metadata(value or {}, ())}
     )
@@ -76,13 +76,12 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
 def results_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: Loop) -> Outputs:
     """Gathers what a loop's iterations have made, in the items' order."""
     with _as_failures(task):
-        items = run.load(context, items_name(task))
+        items = run.load(context, items_name(task.name))
         if items is None:
             context.log.info(f"{task.name} is skipped: its list was not made")
             return
-        results = [run.load(context, iteration_name(task, at)) or {} for at in range(len(items.get("items", ())))]
-        failures = [one["error"] for one in (items, *results) if "error" in one]
-        value = {"error": failures[0]} if failures else {loop.into: [one.get("result") for one in results]}
+        results = [run.load(context, iteration_name(task.name, at)) or {} for at in range(len(items.get("items", ())))]
+        value = gathered(loop.into, items, results)
     yield from _given(context, run, task, StepResult(value))
 
 
@@ -125,9 +124,7 @@ def _settled(
 
 def _is_tolerated(context: OpExecutionContext, task: Task, error: BaseException) -> bool:
     """Whether the run goes on all the same: the task says so, the failure is its own, and no try is left."""
-    if not task.continue_on_error or not isinstance(error, RunError) or isinstance(error, TaskCancelled):
-        return False
-    if context.retry_number < task.retry.times and worth_retry(task.retry, error):
+    if not is_tolerated(task, error, last=context.retry_number >= task.retry.times):
         return False
     context.log.warning(f"{error}\n  The run goes on: the task has continueOnError.")
     return True

@@ -12,9 +12,8 @@ import termios
 from pathlib import Path
 
 from flowhub_assets.errors import TaskFailed
-from flowhub_assets.from_python.progress import event_text
 from flowhub_assets.runtime import outcome
-from flowhub_assets.runtime.outcome import Event
+from flowhub_assets.runtime.outcome import Event, event_text
 from flowhub_assets_tests.from_python.script_runs import run, write
 
 TWO = """
