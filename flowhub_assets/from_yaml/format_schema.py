@@ -182,11 +182,12 @@ def _trigger() -> Schema:
             "schedule": (_TEXT, "For cron: five fields, or a preset such as @daily."),
             "every": (_ref("duration"), "For interval: how long lies between two runs."),
             "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
+            "assets": (_list(_TEXT), "For asset: the keys of those that must have been made anew, wines/table."),
             "config": (_OBJECT, "What a webhook or object-arrival is told."),
         },
         required=("type",),
     )
-    timed = {"cron": ["schedule"], "interval": ["every"]}
+    timed = {"cron": ["schedule"], "interval": ["every"]}  # those of asset may stand under config:
     rules: list[Schema] = [
         {"if": {"properties": {"type": {"const": kind}}}, "then": {"required": keys}} for kind, keys in timed.items()
     ]

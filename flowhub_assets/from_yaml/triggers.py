@@ -11,7 +11,7 @@ from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.nodes import implied
 from flowhub_assets.nodes.validation import path_text, problems_in
 
-TYPES = ("manual", "webhook", "cron", "interval", "object-arrival")
+TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
 KEYS = ("type", "schedule", "every", "timezone", "config")
 
 #: What these are told stands beside their type, or under ``config:``.
@@ -82,6 +82,8 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
     """What the trigger is told, beside its type or under ``config:``: what the kind of node of that name takes."""
     beside = {key: value for key, value in section.data.items() if key not in KEYS}
     config = {**section.mapping("config", "{path: articles}"), **beside}
+    if kind == "asset":
+        beside.pop("assets", None)
     node = implied.kind_of(kind) if kind in OPEN else None
     if node is not None and node.Config is not None:
         for problem in problems_in(node.Config, config):
@@ -92,10 +94,11 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
             remedy = problem.remedy.removeprefix(f"{path_text(problem.path)}: ")
             section.report.tell((*section.path, *place), what, "it would have no effect", remedy, key=unknown)
     elif kind not in OPEN:
+        known = (*KEYS, "assets") if kind == "asset" else KEYS
         for key in beside:
             # The type's own word, cron: "0 9 * * *", is what others call its schedule.
             meant = _TIMED.get(kind) if key == kind else None
-            near = f"did you mean {meant!r}?" if meant else did_you_mean(key, KEYS)
+            near = f"did you mean {meant!r}?" if meant else did_you_mean(key, known)
             what, remedy = f"a trigger of type {kind} has no key {key!r}", near or "leave it out"
             section.tell(key, what, "it would have no effect", remedy, at_key=True)
             del config[key]

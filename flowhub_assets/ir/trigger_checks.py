@@ -13,7 +13,7 @@ from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.triggers import Schedule, Trigger
 
 #: What may start a pipeline.
-TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival")
+TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
 
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 
@@ -78,6 +78,19 @@ def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
     elif kind not in ("cron", "interval") and schedule is not None:
         remedy = "leave it out, or make a trigger of type cron beside it"
         yield Problem(f"a {kind} trigger has a schedule", where, "it would have no effect", remedy)
+    if kind == "asset":
+        yield from _asset_faults(trigger.config.get("assets"), where)
+
+
+def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
+    effect, remedy = "it would never start a run", "name assets by their keys: assets: [wines/table]"
+    if not isinstance(keys, (list, tuple)) or not keys:
+        yield Problem("an asset trigger names no asset", where, effect, remedy)
+        return
+    for key in keys:
+        if not isinstance(key, str) or not all(re.fullmatch(r"\w+", part, re.ASCII) for part in key.split("/")):
+            what = f"an asset trigger names {key!r}, which is no asset's key"
+            yield Problem(what, where, effect, "write its parts with / between them: wines/table")
 
 
 CHECKS = (schedule_is_legal, triggers_are_legal)

@@ -28,7 +28,7 @@ from flowhub_assets.to_dagster.graph_definitions import asset_keys, graph_defini
 from flowhub_assets.to_dagster.graphs import is_graph
 from flowhub_assets.to_dagster.ops import failure_op
 from flowhub_assets.to_dagster.run_tags import run_tags
-from flowhub_assets.to_dagster.triggers import interval_sensors, schedules_for
+from flowhub_assets.to_dagster.triggers import asset_sensors, interval_sensors, schedules_for
 
 _ON_FAILURE = "__on_failure"
 
@@ -87,7 +87,7 @@ def flow_definitions(runnable: Runnable, shared: dict[str, Any], executor: Execu
         job=job,
         failure_job=_failure_job(runnable, shared, executor),
         schedules=tuple(schedules_for(runnable.pipeline, job)),
-        sensors=tuple(interval_sensors(runnable.pipeline, job)),
+        sensors=(*interval_sensors(runnable.pipeline, job), *asset_sensors(runnable.pipeline, job)),
     )
 
 

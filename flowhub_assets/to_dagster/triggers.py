@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import partial
 
-from dagster import JobDefinition, RunRequest, ScheduleDefinition, SensorDefinition, SensorEvaluationContext
+from dagster import (
+    AssetKey,
+    JobDefinition,
+    RunRequest,
+    ScheduleDefinition,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+)
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.triggers import Schedule
@@ -42,6 +52,36 @@ def interval_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorD
 def _tick(_context: SensorEvaluationContext) -> RunRequest:
     # The sensor's interval is the flow's: each tick is one start.
     return RunRequest()
+
+
+def asset_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDefinition]:
+    """The sensors that start a pipeline once all assets of a trigger have been made anew since its last start."""
+    triggers = [trigger for trigger in pipeline.triggers if trigger.type == "asset"]
+    for number, trigger in enumerate(triggers):
+        keys = list(trigger.config["assets"])
+        yield SensorDefinition(
+            name=f"{job.name}_assets{_numbered(number)}",
+            job=job,
+            evaluation_fn=partial(_when_all_are_new, keys),
+            description=f"Starts {pipeline.name} once all of these were made anew: {', '.join(keys)}.",
+        )
+
+
+def _when_all_are_new(keys: list[str], context: SensorEvaluationContext) -> RunRequest | SkipReason:
+    """The cursor holds, for each key, the event that its last start has seen."""
+    seen: dict[str, int] = json.loads(context.cursor or "{}")
+    newest = {key: _newest(context, key) for key in keys}
+    waiting = [key for key in keys if newest[key] <= seen.get(key, 0)]
+    if waiting:
+        return SkipReason(f"not made since the last start: {', '.join(waiting)}")
+    context.update_cursor(json.dumps(newest))
+    return RunRequest()
+
+
+def _newest(context: SensorEvaluationContext, key: str) -> int:
+    """The number of the last event that made the asset, 0 if there is none."""
+    records = context.instance.fetch_materializations(AssetKey(key.split("/")), limit=1).records
+    return records[0].storage_id if records else 0
 
 
 def _schedules(pipeline: Pipeline) -> list[Schedule]:

@@ -87,7 +87,12 @@ _PLACEMENTS = st.builds(
 )
 _TRIGGERS = st.one_of(
     st.sampled_from(
-        [Trigger("manual"), Trigger("webhook"), Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]})]
+        [
+            Trigger("manual"),
+            Trigger("webhook"),
+            Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]}),
+            Trigger("asset", None, {"assets": ["wines/table", "orders"]}),
+        ]
     ),
     st.builds(
         Schedule, cron=st.sampled_from(["0 9 * * *", "@daily"]), timezone=st.sampled_from(["UTC", "Asia/Seoul"])

@@ -19,6 +19,7 @@ def test_several_triggers_are_fine() -> None:
         Trigger("webhook", config={"path": "/orders"}),
         Trigger("manual"),
         Trigger("object-arrival", config={"prefix": "in/"}),
+        Trigger("asset", config={"assets": ["wines/table", "orders"]}),
     )
     assert messages(pipeline_of(task_of("a"), triggers=triggers)) == []
 
@@ -31,6 +32,9 @@ def test_several_triggers_are_fine() -> None:
         ((Trigger("cron"),), "a cron trigger has no cron expression", "0 6 * * *"),
         ((Trigger("cron", Schedule(interval=5)),), "a cron trigger has no cron expression", "0 6 * * *"),
         ((Trigger("interval", DAILY),), "an interval trigger has no interval", "every: 5m"),
+        ((Trigger("asset"),), "an asset trigger names no asset", "wines/table"),
+        ((Trigger("asset", config={"assets": "wines"}),), "an asset trigger names no asset", "wines/table"),
+        ((Trigger("asset", config={"assets": ["a b"]}),), "names 'a b', which is no asset's key", "wines/table"),
         ((Trigger("manual", DAILY),), "a manual trigger has a schedule", "of type cron beside it"),
         ((Trigger("cron", Schedule(cron="0 6 * *")),), "schedule '0 6 * *' has 4 fields", "write five"),
         ((Trigger("cron", DAILY), Trigger("cron", DAILY)), "two cron triggers are alike", "leave one"),

@@ -8,7 +8,14 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from dagster import DagsterInstance, RunRequest, build_schedule_context, build_sensor_context
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    DagsterInstance,
+    RunRequest,
+    build_schedule_context,
+    build_sensor_context,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +76,45 @@ def test_an_uneven_interval_is_a_sensor(workflows: Workflows, instance: DagsterI
     with build_sensor_context(instance, repository_def=repository) as context:
         (request,) = sensor.evaluate_tick(context).run_requests or ()
     assert isinstance(request, RunRequest)
+
+
+ON_ASSETS = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: after-both}
+trigger: {type: asset, assets: [wines/table, orders]}
+nodes:
+- {id: note, type: log, inputs: {message: both are new}}
+"""
+
+
+def test_a_pipeline_starts_once_all_its_assets_were_made_anew(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write("after_both.yaml", ON_ASSETS, head="")
+    repository = workflows.repository()
+    sensor = repository.get_sensor_def("after_both_assets")
+    assert sensor.default_status.value == "STOPPED"
+    cursor: str | None = None
+
+    def starts() -> int:
+        nonlocal cursor
+        with build_sensor_context(instance, cursor=cursor, repository_def=repository) as context:
+            data = sensor.evaluate_tick(context)
+        cursor = data.cursor
+        return len(data.run_requests or ())
+
+    def make(*key: str) -> None:
+        instance.report_runless_asset_event(AssetMaterialization(AssetKey(key)))
+
+    assert starts() == 0
+    make("orders")
+    assert starts() == 0
+    make("wines", "table")
+    assert starts() == 1
+    assert starts() == 0
+    make("wines", "table")
+    assert starts() == 0
+    make("orders")
+    assert starts() == 1
 
 
 def test_a_flow_without_a_schedule_has_neither(workflows: Workflows) -> None:
