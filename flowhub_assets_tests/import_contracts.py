@@ -38,19 +38,20 @@ def _print(check: ContractCheck) -> None:
 
 
 class OutsideContract(Contract):
-    """From outside the project, ``rooms`` import the standard library and what ``allowed`` names."""
+    """From outside the project, ``rooms`` without ``apart`` import the standard library and what ``allowed`` names."""
 
     type_name = "outside"
 
     rooms: Any = fields.ListField(subfield=fields.StringField())
     allowed: Any = fields.ListField(subfield=fields.StringField(), required=False)
+    apart: Any = fields.ListField(subfield=fields.StringField(), required=False)
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         allowed = {*sys.stdlib_module_names, *(self.allowed or ())}
         broken = [
             (module, imported)
             for module in sorted(graph.modules)
-            if within(module, self.rooms)
+            if within(module, self.rooms) and not within(module, self.apart or ())
             for imported in sorted(graph.find_modules_directly_imported_by(module))
             if graph.is_module_squashed(imported) and imported.partition(".")[0] not in allowed
         ]

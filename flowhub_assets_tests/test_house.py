@@ -203,7 +203,7 @@ def test_no_address_and_no_path_of_a_machine_is_written_down() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-airflow.txt"])
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-airflow-2.txt", "constraints-airflow-3.txt"])
 def test_constraints_are_exact_pins_and_nothing_else(name: str) -> None:
     lines = (ROOT / "deploy" / name).read_text("utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]

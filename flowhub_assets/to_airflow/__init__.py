@@ -1,0 +1,1 @@
+"""Any pipeline → one Airflow DAG file and one ConfigMap file, for clusters that cannot install this package."""

@@ -1,0 +1,134 @@
+"""What Airflow cannot express of a pipeline, collected: one export tells all of it, nothing is dropped silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.problem import Problem
+from flowhub_assets.ir.task_tree import all_tasks, told
+from flowhub_assets.to_airflow.dag_data import of_type, schedule_words, schedules
+from flowhub_assets.to_airflow.pod_manifest import OWN_PATHS, OWN_VOLUMES, PodSettings, runs_in_bare_image
+
+#: Airflow's own default of [core] max_map_length.
+MOST_MAPPED = 1024
+
+_Check = Callable[[Pipeline, PodSettings], Iterator[Problem]]
+
+
+def refused(pipeline: Pipeline) -> list[Problem]:
+    """What would make a DAG that Airflow does not load, or that would never run as it is meant."""
+    return [*_required_params_of_scheduled(pipeline), *_taken_places(pipeline)]
+
+
+def unsupported(pipeline: Pipeline, settings: PodSettings) -> list[Problem]:
+    """All that is exported otherwise than it is written, or not at all, each with what to do about it."""
+    return [problem for check in CHECKS for problem in check(pipeline, settings)]
+
+
+def _required_params_of_scheduled(pipeline: Pipeline) -> Iterator[Problem]:
+    required = [name for name in pipeline.param_schemas if name not in pipeline.params]
+    if required and schedule_words(pipeline):
+        names = ", ".join(map(repr, required))
+        yield Problem(
+            f"the pipeline starts by itself, but the params {names} have no default",
+            pipeline.source,
+            "Airflow refuses such a DAG when it loads it",
+            "give them defaults, or take its schedule away",
+        )
+
+
+def _taken_places(pipeline: Pipeline) -> Iterator[Problem]:
+    """Volumes and folders that every pod has already."""
+    for volume in pipeline.volumes:
+        if volume.name in OWN_VOLUMES:
+            effect = "every pod of the DAG has one of that name"
+            yield Problem(f"a volume is called {volume.name!r}", pipeline.source, effect, "call it otherwise")
+    for task in all_tasks(pipeline):
+        for mount in task.placement.volume_mounts:
+            path = mount.mount_path.rstrip("/")
+            if any(path == own or own.startswith(f"{path}/") for own in OWN_PATHS):
+                what = f"{told(task)} mounts a volume at {mount.mount_path!r}"
+                effect = "it would hide the pipeline's code, or the result from Airflow"
+                yield Problem(what, task.source, effect, "mount it elsewhere")
+
+
+def _more_than_one_start(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
+    kept = schedule_words(pipeline)
+    timed = schedules(pipeline)
+    for schedule in timed[1:]:
+        when = schedule.cron or f"every {schedule.interval:g} s"
+        what, remedy = f"a second schedule, {when}", "export a pipeline of its own for it"
+        yield Problem(f"{what}, is not exported", pipeline.source, "an Airflow DAG has one", remedy)
+    if (timed and of_type(pipeline, "object-arrival")) or ("assets" not in kept and of_type(pipeline, "asset")):
+        what = "a trigger beside the schedule is not exported"
+        yield Problem(what, pipeline.source, "an Airflow DAG has one reason to start", "keep one of them")
+
+
+def _doors(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
+    for trigger in of_type(pipeline, "webhook"):
+        path = trigger.config.get("path")
+        what = f"the webhook{f' {path!r}' if path else ''} is not served by Airflow"
+        remedy = "let the caller POST to Airflow's REST API, .../dags/{dag_id}/dagRuns, with the body under conf"
+        yield Problem(what, pipeline.source, "nothing starts the DAG when it is called", remedy)
+    if not of_type(pipeline, "object-arrival"):
+        return
+    if settings.bucket is None:
+        what, remedy = "object-arrival needs a profile with BUCKET", "export with such a profile: --env NAME"
+        yield Problem(what, pipeline.source, "the DAG has no sensor and does not wait", remedy)
+        return
+    what = "object-arrival is an S3 key sensor, which does not tell which object it has seen"
+    effect = "trigger.url and trigger.key are null, and an object that stays there starts the next run, too"
+    remedy = "list the prefix in the first task and move away what is done; the cluster needs Airflow's amazon provider"
+    yield Problem(what, pipeline.source, effect, remedy)
+
+
+def _queue(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
+    for word, value, remedy in (
+        ("queue", pipeline.queue, "use concurrency, or a pool of Airflow's"),
+        ("priority", pipeline.priority, "give its nodes a priority"),
+    ):
+        if value:
+            what = f"{word} {value!r} of the pipeline is not exported"
+            yield Problem(what, pipeline.source, "runs of different DAGs wait for each other in no order", remedy)
+
+
+def _of_tasks(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
+    for task in all_tasks(pipeline):
+        yield from _of_task(task)
+
+
+def _of_task(task: Task) -> Iterator[Problem]:
+    if task.retry.backoff == "linear" and task.retry.times > 1:
+        what = f"{told(task)} waits longer before each retry, linearly"
+        effect = f"Airflow waits {task.retry.delay:g} s each time"
+        yield Problem(what, task.source, effect, "write backoff: exponential, which Airflow has")
+    if task.asset is not None and task.asset.check:
+        what = f"the check of the asset {'/'.join(task.asset.key)!r} is not exported"
+        yield Problem(what, task.source, "Airflow has no asset checks", "make it an error node behind a condition")
+    if task.loop is not None and task.loop.most > MOST_MAPPED:
+        what = f"{told(task)} loops over up to {task.loop.most:,} items"
+        effect = f"Airflow maps at most {MOST_MAPPED:,} unless the cluster says otherwise, and fails beyond"
+        yield Problem(what, task.source, effect, f"raise [core] max_map_length there to {task.loop.most}")
+
+
+def _storage(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
+    if settings.bucket is None:
+        what = "the profile has no BUCKET"
+        effect = (
+            "values travel through Airflow's XCom, 48 KiB each at most, and a file that a task writes to its WORKSPACE"
+            " is gone with its pod"
+        )
+        yield Problem(what, pipeline.source, effect, "export with a profile that has BUCKET, or mount a volume")
+
+
+def _images(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
+    needing = [task for task in all_tasks(pipeline) if task.placement.image is None and not runs_in_bare_image([task])]
+    if needing and settings.node_image_is_assumed:
+        who = f"and {len(needing) - 1} more need" if needing[1:] else "needs"
+        what = f"{told(needing[0])} {who} an image with flowhub_assets, and the profile names none"
+        effect = f"their pods ask for {settings.node_image}"
+        yield Problem(what, needing[0].source, effect, "write FLOWHUB_IMAGE into the profile: the image of deploy/")
+
+
+CHECKS: tuple[_Check, ...] = (_more_than_one_start, _doors, _queue, _of_tasks, _storage, _images)
