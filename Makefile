@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import venv' 2>/dev/nu
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --retries 10 install --quiet --constraint deploy/constraints.txt
 LOCK  := $(BIN)/pip-compile --quiet --upgrade --no-header --no-annotate --strip-extras \
-         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
+         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 ROWS_1_TO_4 := flowhub_assets/__init__.py flowhub_assets/errors.py flowhub_assets/names.py \
                flowhub_assets/ir flowhub_assets/runtime flowhub_assets/from_python
 
@@ -20,12 +20,18 @@ HOME_HERE := $(CURDIR)/.dagster
 unexport DAGSTER_HOME
 demo dev screenshots: export DAGSTER_HOME := $(HOME_HERE)
 
+# The other code location: its environment has Airflow 2.11 and nothing of ours, its storage is its own.
+DAGS         ?= dags
+AIRFLOW      := $(abspath $(or $(FLOWHUB_AIRFLOW_ENVIRONMENTS),.))/.airflow-2
+HOME_AIRFLOW := $(CURDIR)/.dagster-airflow
+dev-airflow: export DAGSTER_HOME := $(HOME_AIRFLOW)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev test lint bench golden screenshots lock clean
+.PHONY: help demo dev dev-airflow test lint bench golden screenshots airflow-envs lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 	    printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## run the shipped pipelines through Dagster and print a table
@@ -34,7 +40,14 @@ demo: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## run the shipped pipelines throu
 dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI and the daemon on http://localhost:3000 (PORT=...)
 	$(BIN)/flowhub demo-services $(BIN)/dagster dev --port $(PORT)
 
+dev-airflow: $(VENV)/.python $(HOME_AIRFLOW)/dagster.yaml ## a folder of legacy Airflow DAGs in the UI (DAGS=folder, PORT=...)
+	$(BIN)/python -c 'from flowhub_assets_tests.airflow.environments import environment; environment("2")'
+	PATH="$(AIRFLOW)/bin:$$PATH" FLOWHUB_AIRFLOW_DAGS="$(DAGS)" \
+	    $(AIRFLOW)/bin/dagster dev --workspace deploy/workspace-airflow.yaml --port $(PORT)
+
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
+	@# Before the tests, whose time it is not; where it fails, those that need it say so.
+	-$(BIN)/python -m flowhub_assets_tests.airflow.environments
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what travels to a task's image
@@ -42,7 +55,7 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/vermin --quiet --violations --no-tips --target=3.9- $(ROWS_1_TO_4)
+	$(BIN)/vermin --quiet --violations --no-tips --target=3.9- $(ROWS_1_TO_4) flowhub_assets/to_airflow/boot.py flowhub_assets/to_airflow/dag_shell.py
 
 bench: $(VENV)/.dev ## measure the README's figures (ARGS="--readme" writes them there)
 	$(BIN)/python -m flowhub_assets_tests.benchmarks $(ARGS)
@@ -53,12 +66,16 @@ golden: $(VENV)/.dev ## write the golden files anew; look at the diff before you
 screenshots: $(VENV)/.screenshots $(HOME_HERE)/dagster.yaml ## take the README's pictures anew (needs a Chromium)
 	$(BIN)/python .ci/screenshots.py
 
-lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml
-	$(LOCK) --extra demo --extra dev --extra ml --extra nodes --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
-	$(LOCK) --extra airflow --output-file deploy/constraints-airflow.txt
+airflow-envs: $(VENV)/.dev ## make the environments of Airflow 2.11 and 3.x that tests use (FLOWHUB_AIRFLOW_ENVIRONMENTS: where)
+	$(BIN)/python -m flowhub_assets_tests.airflow.environments
+
+lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml and deploy/airflow-3.in
+	$(LOCK) pyproject.toml --extra demo --extra dev --extra ml --extra nodes --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
+	$(LOCK) pyproject.toml --extra airflow --output-file deploy/constraints-airflow-2.txt
+	$(LOCK) deploy/airflow-3.in --output-file deploy/constraints-airflow-3.txt
 
 clean: ## remove the environment, the caches and Dagster's storage
-	rm -rf $(VENV) .dagster .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .airflow-2* .airflow-3* .dagster .dagster-airflow .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
 # A stamp per set of extras: pip is called only when a file that decides what is installed has changed.
 DECIDING := pyproject.toml setup.cfg deploy/constraints.txt
@@ -84,6 +101,6 @@ $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
 	$(PIP) --editable '.[demo,screenshots]'
 	@touch $@
 
-$(HOME_HERE)/dagster.yaml: deploy/dagster.yaml
+$(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml: deploy/dagster.yaml
 	@mkdir -p $(@D)
 	cp $< $@

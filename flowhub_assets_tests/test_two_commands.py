@@ -60,7 +60,7 @@ def demo(checkout: Path) -> str:
 
 
 def test_make_alone_lists_every_target(checkout: Path) -> None:
-    listed = dict(re.findall(r"^  make (\w+) +(\S.*)$", make(checkout).stdout, re.MULTILINE))
+    listed = dict(re.findall(r"^  make ([\w-]+) +(\S.*)$", make(checkout).stdout, re.MULTILINE))
     declared = re.search(r"^\.PHONY: (.*)$", (checkout / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert declared is not None
     assert sorted(listed) == sorted(declared[1].split())
