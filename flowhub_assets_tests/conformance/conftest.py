@@ -15,17 +15,27 @@ RunShape = Callable[[Shape, Runner], Ran]
 
 
 @pytest.fixture(scope="session")
-def run_shape(tmp_path_factory: pytest.TempPathFactory) -> RunShape:
-    """Runs the shape with a runner, each run in a workspace of its own, the file at the same place for all."""
+def write_shape(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Shape], Path]:
+    """Writes the file of a shape, at the same place for all who run it."""
     files: dict[str, Path] = {}
 
-    def run(shape: Shape, runner: Runner) -> Ran:
+    def write(shape: Shape) -> Path:
         if shape.name not in files:
             files[shape.name] = tmp_path_factory.mktemp("flow") / shape.file
             files[shape.name].write_text(shape.text, "utf-8")
             if not shape.file.endswith(".py"):
                 _write_nodes(nodes_folder(files[shape.name]))
-        return runner.run(files[shape.name], shape.given, tmp_path_factory.mktemp("workspace"))
+        return files[shape.name]
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def run_shape(write_shape: Callable[[Shape], Path], tmp_path_factory: pytest.TempPathFactory) -> RunShape:
+    """Runs the shape with a runner, each run in a workspace of its own."""
+
+    def run(shape: Shape, runner: Runner) -> Ran:
+        return runner.run(write_shape(shape), shape.given, tmp_path_factory.mktemp("workspace"))
 
     return run
 
