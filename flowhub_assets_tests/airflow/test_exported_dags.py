@@ -1,11 +1,10 @@
-"""A real Airflow reads what we export: no error, no warning, and the very tasks, edges, rules and params of the data."""
+"""A real Airflow reads what we export: no error, no warning, and the tasks, edges, rules and params of the data."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
