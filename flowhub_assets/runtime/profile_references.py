@@ -28,8 +28,9 @@ def resolved(
     if missing:
         told = ", ".join(f"{key} is the environment variable {variable!r}" for variable, key in missing.items())
         create = " ".join(f"--from-literal={variable}=..." for variable in missing)
+        whose = f"env profile {name!r}" if name else "the profile"
         raise ProfileError(
-            f"env profile {name!r} has no value for {len(missing)} of its keys: {told}, which is not set",
+            f"{whose} lacks {len(missing)} of its values: {told}, which is not set",
             effect="Nothing was run.",
             remedy=f"Create the Kubernetes Secret: kubectl create secret generic {secret} {create}"
             if secret

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Union
 
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.spelling import did_you_mean
+from flowhub_assets.runtime.profile_references import resolved
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -69,18 +70,25 @@ class Storage(Protocol):
         """The URL of a key, whether or not anything is there."""
 
 
+#: What a profile says of its storage.
+_KEYS = (
+    "BUCKET WORKSPACE REGION_NAME ENDPOINT ACCESS_KEY SECRET_KEY ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN".split()
+)
+
+
 def get_storage(env: Mapping[str, Any]) -> Storage:
     """The storage that a profile names, ``args['env']`` in a task.
 
     BUCKET (with REGION_NAME, ENDPOINT, ACCESS_KEY and SECRET_KEY, or ACCESS_KEY_ID and SECRET_ACCESS_KEY, or the
     environment's own credentials) is S3/MinIO; WORKSPACE is a folder, relative to the current directory. Where both
-    are named, BUCKET is the storage and WORKSPACE scratch space. Raises ProfileError if neither is, or if what
-    stands there cannot be used.
+    are named, BUCKET is the storage and WORKSPACE scratch space. Each may be ``{"env": "NAME"}``, which stands for the
+    environment variable. Raises ProfileError if neither is, or if what stands there cannot be used.
     """
     if not isinstance(env, Mapping):
         raise ProfileError(
             f"get_storage takes a profile, not {type(env).__name__}", remedy="Write get_storage(args['env'])."
         )
+    env = {**env, **resolved({key: env[key] for key in _KEYS if key in env}, os.environ)}
     if _named(env, "BUCKET"):
         return _bucket(env)
     if _named(env, "WORKSPACE"):

@@ -25,6 +25,18 @@ def test_workspace_is_a_folder_relative_to_the_current_one(tmp_path: Path, monke
     assert (tmp_path / "tmp" / "a").read_bytes() == b"1"
 
 
+def test_what_a_profile_says_of_its_storage_may_be_the_name_of_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_FOLDER", str(tmp_path))
+    assert get_storage({"WORKSPACE": {"env": "MY_FOLDER"}}).name == str(tmp_path)
+    monkeypatch.setenv("MY_KEY", "very-secret")
+    assert isinstance(get_storage({**S3, "SECRET_KEY": {"env": "MY_KEY"}}), S3Storage)
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(ProfileError, match="SECRET_KEY is the environment variable 'MY_KEY', which is not set"):
+        get_storage({**S3, "SECRET_KEY": {"env": "MY_KEY"}})
+
+
 def test_bucket_is_s3_also_beside_a_workspace() -> None:
     assert isinstance(get_storage(S3), S3Storage)
     storage = get_storage({**S3, "WORKSPACE": "./scratch"})
