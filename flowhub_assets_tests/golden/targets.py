@@ -11,6 +11,7 @@ import flowhub_assets.pipelines
 from flowhub_assets import definitions
 from flowhub_assets.ir.encoding import to_dict
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets_tests.golden.airflow_files import code_text, dag_text
 from flowhub_assets_tests.golden.dagster_summary import dagster_summary
 
 GOLDEN = Path(__file__).resolve().parent
@@ -28,6 +29,9 @@ def as_text(document: Any) -> str:
 TARGETS: dict[str, Callable[[Runnable], str]] = {
     "ir.json": lambda runnable: as_text(to_dict(runnable.pipeline)),
     "dagster.json": lambda runnable: as_text(dagster_summary(runnable)),
+    # Not .py: it is held against what it was, not against the style of this house.
+    "airflow-dag.txt": dag_text,
+    "airflow-code.yaml": code_text,
 }
 
 
