@@ -1,4 +1,7 @@
-"""A pipeline file that does not load → a red asset ``_invalid/<file>`` that says why; all other files load."""
+"""A file that does not load → a red asset ``_invalid/<file>`` that says why; all other files load.
+
+The location of pipelines has them, and that of legacy Airflow DAGs, whose environment has dagster and little else.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,6 @@ from dagster import (
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.names import dagster_name
 
-GROUP = "INVALID_PIPELINES"
 CHECK = "loads"
 
 #: How often, in seconds, the daemon looks whether a file has become invalid.
@@ -35,18 +37,35 @@ CHECK_INTERVAL = 30
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a location's files hold: ``what``, in the singular; ``plural`` names their group and the sensor.
+
+    ``prefix`` leads their keys; ``kind`` is their assets', where the suffix of a file does not tell it.
+    """
+
+    what: str
+    plural: str
+    prefix: tuple[str, ...] = ("_invalid",)
+    kind: str = ""
+
+
+PIPELINES = Contents("a pipeline", "pipelines")
+
+
+@dataclass(frozen=True)
 class InvalidFile:
-    """A file, the folder of pipelines that it was found in, and the error that keeps it from loading."""
+    """A file, the folder that it was found in, and the error that keeps it from loading."""
 
     path: Path
     folder: Path
     error: FlowhubError
+    contents: Contents = PIPELINES
 
     @property
     def key(self) -> AssetKey:
-        """``_invalid/<file>``, with the folders between the folder of pipelines and the file."""
+        """``_invalid/<file>``, with the folders between that folder and the file."""
         parts = self.path.relative_to(self.folder).with_suffix("").parts
-        return AssetKey(["_invalid", *map(dagster_name, parts)])
+        return AssetKey([*self.contents.prefix, *map(dagster_name, parts)])
 
 
 def one_for_each_key(files: Iterable[InvalidFile]) -> list[InvalidFile]:
@@ -64,9 +83,9 @@ def invalid_asset(file: InvalidFile) -> AssetSpec:
     """The asset that stands for the file in the graph."""
     return AssetSpec(
         file.key,
-        group_name=GROUP,
+        group_name=f"INVALID_{file.contents.plural.upper()}",
         description=f"{file.path.name} does not load.\n\n{_paragraphs(file)}",
-        kinds={"python" if file.path.suffix == ".py" else "yaml"},
+        kinds={file.contents.kind or ("python" if file.path.suffix == ".py" else "yaml")},
         metadata={"file": MetadataValue.path(str(file.path)), "error": _shown(file)},
     )
 
@@ -74,7 +93,7 @@ def invalid_asset(file: InvalidFile) -> AssetSpec:
 def invalid_check(file: InvalidFile) -> AssetChecksDefinition:
     """The check that is red on that asset, and that anybody can run again."""
 
-    @asset_check(asset=file.key, name=CHECK, description="Whether the file loads as a pipeline.")
+    @asset_check(asset=file.key, name=CHECK, description=f"Whether the file loads as {file.contents.what}.")
     def loads() -> AssetCheckResult:
         return AssetCheckResult(passed=False, severity=AssetCheckSeverity.ERROR, metadata={"error": _shown(file)})
 
@@ -85,7 +104,7 @@ def invalid_sensor(files: Sequence[InvalidFile]) -> SensorDefinition | None:
     """Turns the checks of ``files`` red without a run, once for each new set of errors; None if all files load."""
     if not files:
         return None
-    state = _digest(files)
+    state, plural = _digest(files), files[0].contents.plural
 
     def evaluate(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         if context.cursor == state:
@@ -93,11 +112,11 @@ def invalid_sensor(files: Sequence[InvalidFile]) -> SensorDefinition | None:
         return SensorResult(asset_events=[_evaluation(file) for file in files], cursor=state)
 
     return SensorDefinition(
-        name="invalid_pipelines",
+        name=f"invalid_{plural}",
         evaluation_fn=evaluate,
         minimum_interval_seconds=CHECK_INTERVAL,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Shows each pipeline file that does not load as a failed check.",
+        description=f"Shows each file of {plural} that does not load as a failed check.",
     )
 
 

@@ -17,7 +17,7 @@ from dagster import (
     materialize,
 )
 
-from flowhub_assets.to_dagster.invalid_files import CHECK, GROUP
+from flowhub_assets.to_dagster.invalid_files import CHECK
 from flowhub_assets_tests.workflows import Workflows
 
 GOOD = """
@@ -89,7 +89,7 @@ def test_each_kind_is_one_red_asset_and_the_rest_loads(
     key = AssetKey(["_invalid", kind])
     assert set(graph.get_all_asset_keys()) == {AssetKey(["good", "fine"]), key}
     node = graph.get(key)
-    assert node.group_name == GROUP
+    assert node.group_name == "INVALID_PIPELINES"
     told = node.metadata["error"].value
     assert told.startswith(f"{path}:{line}: " if line else f"{path}")
     assert what in told

@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster import DagsterInstance, JobDefinition, RepositoryDefinition, build_schedule_context
 
-from flowhub_assets.from_airflow import defs
+from flowhub_assets.from_airflow.location import defs
 
 TICK = datetime(2026, 3, 2, tzinfo=UTC)
 ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from flowhub_assets.definitions import location
-from flowhub_assets.errors import FlowhubError
 from flowhub_assets.to_airflow.dag_data import dag_data
 from flowhub_assets.to_airflow.dag_file import dag_file
 from flowhub_assets.to_airflow.pod_manifest import PodSettings
@@ -276,15 +275,16 @@ def test_what_does_not_load_is_a_red_asset_and_hurts_nobody(place: Place, found:
     broken = place.legacy / "sub" / "broken.py"
     line = len(HEAD.splitlines()) + 1
     assert invalid["_invalid/airflow/sub/broken"].startswith(
-        f"{broken}:{line}: ModuleNotFoundError: No module named 'no_such_module_anywhere'\n"
+        f"broken.py does not load.\n\n{broken}:{line}: ModuleNotFoundError: No module named 'no_such_module_anywhere'"
     )
-    assert invalid["_invalid/airflow/none"].startswith(f"{near / 'none'}: there is no such folder\n")
-    assert invalid["_invalid/airflow/empty"].startswith(f"{near / 'empty'}: no DAG is in this folder\n")
+    for name, what in {"none": "there is no such folder", "empty": "no DAG is in this folder"}.items():
+        told = invalid[f"_invalid/airflow/{name}"]
+        assert told.startswith(f"{name} does not load.\n\n{near / name}: {what}\n")
     odd = invalid["_invalid/airflow/odd"]
     assert "cannot translate the DAG 'dots'" in odd
     assert "'same_name' is the job 'same_name' in Dagster, and so is a DAG of " in odd
     for key in invalid:
-        assert [line for line in invalid[key].split("\n\n") if line not in found["printed"]] == [], key
+        assert [line for line in invalid[key].split("\n\n")[1:] if line not in found["printed"]] == [], key
     assert "Traceback" not in found["printed"]
     assert "PASSWORD" not in found["printed"]
 
@@ -358,7 +358,7 @@ def test_no_task_is_green_that_airflow_has_not_run(place: Place, runs: dict[str,
 def test_dagster_runs_a_job_with_a_process_for_each_task(place: Place) -> None:
     words = [str(place.airflow.folder / "bin" / "dagster"), "job", "execute"]
     done = subprocess.run(
-        [*words, "-m", "flowhub_assets.from_airflow", "-j", "roots"],
+        [*words, "-m", "flowhub_assets.from_airflow.location", "-j", "roots"],
         env=place.variables(str(place.legacy)),
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -382,12 +382,13 @@ def test_without_airflow_the_location_says_what_is_missing(place: Place) -> None
     assert "make dev-airflow" in told
 
 
-def test_errors_are_all_that_it_takes_of_ours(place: Place) -> None:
+def test_what_it_takes_of_ours_runs_beside_airflow(place: Place) -> None:
     listing = (
-        "import sys, flowhub_assets.from_airflow; print(*(n for n in sys.modules if n.startswith('flowhub_assets')))"
+        "import sys, flowhub_assets.from_airflow.location;"
+        " print(*(n for n in sys.modules if n.startswith('flowhub_assets.') and 'from_airflow' not in n))"
     )
     variables = place.variables(str(place.legacy.parent / "none"))
     words = [str(place.airflow.python), "-c", listing]
     done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=60, check=True, cwd=place.home)
-    assert set(done.stdout.split()[-3:]) == {"flowhub_assets", "flowhub_assets.errors", "flowhub_assets.from_airflow"}
-    assert FlowhubError.__module__ == "flowhub_assets.errors"
+    told = {"errors", "names", "to_dagster", "to_dagster.invalid_files"}
+    assert set(done.stdout.splitlines()[-1].split()) == {f"flowhub_assets.{name}" for name in told}
