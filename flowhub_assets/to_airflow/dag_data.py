@@ -147,7 +147,8 @@ def _dag_words(pipeline: Pipeline) -> dict[str, Any]:
         words["dag_display_name"] = pipeline.name
     if pipeline.description:
         words["description"] = pipeline.description.partition("\n")[0]
-        words["doc_md"] = pipeline.description
+        # Airflow takes what ends in .md for the name of a file.
+        words["doc_md"] = pipeline.description + ("\n" if pipeline.description.endswith(".md") else "")
     words["tags"] = list(pipeline.tags)
     if pipeline.concurrency or of_type(pipeline, "object-arrival"):
         # Airflow's @continuous takes one run at a time only.

@@ -210,13 +210,19 @@ def operator(task_id, spec, pipeline, made):
     if spec["kind"] == "arrival":
         from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor  # only where an object starts the run
 
-        return S3KeySensor(**words, **spec["arguments"])
+        return verbatim(S3KeySensor(**words, **spec["arguments"]))
     kind, function = {
         "choice": (BranchPythonOperator, choose),
         "loop": (PythonOperator, gather),
         "outcome": (PythonOperator, fail),
     }[spec["kind"]]
-    return kind(**words, python_callable=function, op_kwargs=spec["arguments"])
+    return verbatim(kind(**words, python_callable=function, op_kwargs=spec["arguments"]))
+
+
+def verbatim(made):
+    """The operator, which takes its words as they are: a key or a prefix may hold {{."""
+    made.template_fields = ()
+    return made
 
 
 def schedule_of(words):

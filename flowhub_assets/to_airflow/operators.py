@@ -154,7 +154,7 @@ class _Graph:
         """Airflow's own branch: it skips the empty tasks of the ports that were not chosen, and what is behind them."""
         name = airflow_name(task.name)
         # A side of a Python flow's branch may be a task decide.true: the ports have longer names.
-        ports = {port: f"{name}.choice.{airflow_name(port)}" for port in task.ports}
+        ports = {port: airflow_name(f"{name}.choice.{airflow_name(port)}") for port in task.ports}
         arguments = {"decides": self._place[task.name], "ports": ports}
         self._put(Operator(f"{name}.choice", "choice", (self._end[task.name],), arguments=arguments))
         for port, port_id in ports.items():
