@@ -92,18 +92,21 @@ def _chosen(words: Sequence[str], every: bool) -> list[Runnable]:
     names = [word for word in words if word not in files]
     chosen = [one for file in files for one in _of_file(file)]
     if every or names:
-        known = {one.pipeline.name: one for one in known_pipelines()}
-        chosen += known.values() if every else [_named(name, known) for name in names]
-    return list({one.pipeline.name: one for one in chosen}.values())
+        known = list(known_pipelines())
+        chosen += known if every else [one for name in names for one in _named(name, known)]
+    # Two of one name are not one: require_names_apart tells of them.
+    return list({(one.pipeline.name, one.pipeline.source.file): one for one in chosen}.values())
 
 
-def _named(name: str, known: dict[str, Runnable]) -> Runnable:
-    if name in known:
-        return known[name]
+def _named(name: str, known: Sequence[Runnable]) -> list[Runnable]:
+    found = [one for one in known if one.pipeline.name == name]
+    if found:
+        return found
+    names = sorted({one.pipeline.name for one in known})
     raise InputError(
         f"there is no pipeline {name!r}",
         effect="Nothing was exported.",
-        remedy=did_you_mean(name, known) or f"Name a file, or one of {listed(sorted(known))}.",
+        remedy=did_you_mean(name, names) or f"Name a file, or one of {listed(names)}.",
     )
 
 

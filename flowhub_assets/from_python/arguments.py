@@ -109,7 +109,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--flow", metavar="NAME", help="which of them, if the file holds several")
     add("--id", type=_run_id, metavar="RUN_ID", help="the run's id (default: a new one)")
     add("--input", "--input-data", metavar="PATH", help="a JSON file, a folder of JSON files, or - for standard input")
-    add("--output", "--output-file", metavar="PATH", help="where the result is written as JSON")
+    add("--output", "--output-file", metavar="PATH", help="where the result is written as JSON; the folder of --export")
     add("--task", metavar="NAME", help="run this task only, in this process; on_failure is not called")
     add("--job", metavar="DIR", help="a folder with input.json and run.json; made if it is not there")
     add("--run-log", metavar="PATH", help="where inputs and outputs of the tasks are kept (default: run.json)")

@@ -128,7 +128,8 @@ def _images(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
         who = f"and {len(needing) - 1} more need" if needing[1:] else "needs"
         what = f"{told(needing[0])} {who} an image with flowhub_assets, and the profile names none"
         effect = f"their pods ask for {settings.node_image}"
-        yield Problem(what, needing[0].source, effect, "write FLOWHUB_IMAGE into the profile: the image of deploy/")
+        remedy = "write FLOWHUB_IMAGE into the profile: an image in which flowhub-assets is installed"
+        yield Problem(what, needing[0].source, effect, remedy)
 
 
 CHECKS: tuple[_Check, ...] = (_more_than_one_start, _doors, _queue, _of_tasks, _storage, _images)

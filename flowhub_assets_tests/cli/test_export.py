@@ -112,6 +112,18 @@ def test_all_are_the_shipped_ones_too(folder: Path) -> None:
         assert f"dags/{name}_dag.py" in said
 
 
+@pytest.mark.parametrize("words", [("--all",), ("quick-start",)])
+def test_of_two_pipelines_with_one_name_none_is_dropped(folder: Path, words: tuple[str, ...]) -> None:
+    text = (folder / "notes.yaml").read_text("utf-8").replace("name: notes", "name: quick-start")
+    (folder / "more").mkdir()
+    (folder / "more" / "notes.yaml").write_text(text, "utf-8")
+    (folder / "pyproject.toml").write_text('[tool.flowhub]\npipelines = ["more"]\n', "utf-8")
+    _, said = flowhub("export", "airflow", *words, cwd=folder, code=2)
+    assert "more/notes.yaml" in said
+    assert "pipeline 'quick-start' has the name of 'quick-start'" in said
+    assert not (folder / "dags").exists()
+
+
 def test_a_pipeline_is_named_by_its_name_as_well(folder: Path) -> None:
     said, _ = flowhub("export", "airflow", "quick-start", cwd=folder)
     assert "dags/quick-start-code.yaml" in said
