@@ -90,6 +90,7 @@ def test_the_command_does_the_same_with_the_profile_airflow(folder: Path) -> Non
 def test_what_airflow_cannot_express_is_told_with_its_place(folder: Path) -> None:
     said, _ = flowhub("export", "airflow", "notes.yaml", cwd=folder)
     assert "notes.yaml:1: the webhook 'notes' is not served by Airflow" in said
+    assert """POST {"conf": {"trigger": {"body": ...}}} to Airflow's REST API, .../dags/notes/dagRuns.""" in said
     assert "notes.yaml:6: node 'note' needs an image with flowhub_assets" in said
     assert "Write FLOWHUB_IMAGE into the profile" in said
 
