@@ -10,13 +10,20 @@ from urllib.parse import quote
 
 from flowhub_assets.ir.grouping import groups
 from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.task_tree import with_nested
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.names import airflow_name, dag_id, kubernetes_name
-from flowhub_assets.to_airflow.operators import Operator, operators
+from flowhub_assets.to_airflow.operators import ARRIVAL, Operator, operators
 from flowhub_assets.to_airflow.pod_manifest import PodSettings, pod_manifest, runs_in_bare_image
 
 #: Seconds that a pod may take until it runs: an image of several GiB comes from a registry.
 SECONDS_TO_START = 600
+
+#: Airflow's schedule of one run after the other.
+CONTINUOUS = "@continuous"
+
+#: What a task weighs in Airflow that has no priority.
+_USUAL_WEIGHT = 1
 
 #: The longest name of a pod, which Airflow and Kubernetes lengthen by a suffix of their own.
 _POD_NAME = 50
@@ -34,10 +41,10 @@ def dag_data(
     made = operators(pipeline, grouped, _arrival(pipeline, settings.bucket))
     tasks = {one.id: _entry(pipeline, one, pods, seconds_to_start) for one in made}
     return {
-        "dag": _dag_words(pipeline),
-        "schedule": schedule_words(pipeline),
+        "dag": _dag_words(pipeline, settings.bucket),
+        "schedule": schedule_words(pipeline, settings.bucket),
         "params": {name: _param(pipeline, name) for name in dict.fromkeys([*pipeline.params, *pipeline.param_schemas])},
-        "pod": {"startup_timeout_seconds": seconds_to_start, "do_xcom_push": True},
+        "pod": {"startup_timeout_seconds": seconds_to_start, "do_xcom_push": True, "deferrable": False},
         "pods": pods.manifests,
         "tasks": tasks,
     }
@@ -75,6 +82,8 @@ def _entry(pipeline: Pipeline, one: Operator, pods: _Pods, seconds_to_start: int
         entry["words"] = words
     if one.arguments:
         entry["arguments"] = dict(one.arguments)
+    if one.task is not None and one.task.asset is not None and (one.kind == "loop" or one.task.loop is None):
+        entry["outlets"] = [asset_uri(one.task.asset.key)]
     if one.task is None or one.asks is None:
         return entry
     entry["pod"] = pods.name(one.asks, one.tasks)
@@ -85,8 +94,6 @@ def _entry(pipeline: Pipeline, one: Operator, pods: _Pods, seconds_to_start: int
         entry["seconds"] = seconds
     if one.over is not None:
         entry["over"] = one.over
-    elif one.task.asset is not None:
-        entry["outlets"] = [asset_uri(one.task.asset.key)]
     return entry
 
 
@@ -109,19 +116,29 @@ def _words(one: Operator) -> dict[str, Any]:
         words["task_display_name"] = task.name
     if task.description:
         words["doc_md"] = task.description
-    if task.priority:
-        words["priority_weight"] = task.priority
+    priority = max(part.priority for part in one.tasks or (task,))
+    if priority:
+        words["priority_weight"] = _USUAL_WEIGHT + priority
     if one.most_at_a_time:
         words["max_active_tis_per_dagrun"] = one.most_at_a_time
     if one.kind != "pod":
         return words
-    if task.pool:
-        words["pool"] = task.pool
+    pool = _pool(one)
+    if pool:
+        words["pool"] = pool
     if _tries_again(one):
         words["retries"] = task.retry.times
         if task.retry.backoff == "exponential":
             words["retry_exponential_backoff"] = True
     return words
+
+
+def _pool(one: Operator) -> str | None:
+    """The pool of the task; of an iteration, which is one pod, else the first that a task inside has."""
+    if one.task is None:
+        return None
+    asked = with_nested((one.task,)) if one.over is not None else (one.task,)
+    return next((task.pool for task in asked if task.pool), None)
 
 
 def _tries_again(one: Operator) -> bool:
@@ -135,13 +152,14 @@ def _seconds(one: Operator, seconds_to_start: int) -> dict[str, float]:
         return {}
     if _tries_again(one):
         seconds["retry_delay"] = task.retry.delay
-    if task.timeout is not None:
+    # A loop's timeout is for its list; tasks that share a pod, and those of an iteration, mind their own in there.
+    if task.timeout is not None and one.step.get("part") not in ("group", "iteration"):
         # The pod minds the task's own timeout. Airflow's begins before the pod does, and is for one that hangs.
         seconds["execution_timeout"] = task.timeout + seconds_to_start
     return seconds
 
 
-def _dag_words(pipeline: Pipeline) -> dict[str, Any]:
+def _dag_words(pipeline: Pipeline, bucket: str | None) -> dict[str, Any]:
     words: dict[str, Any] = {"dag_id": dag_id(pipeline.name)}
     if words["dag_id"] != pipeline.name:
         words["dag_display_name"] = pipeline.name
@@ -150,11 +168,15 @@ def _dag_words(pipeline: Pipeline) -> dict[str, Any]:
         # Airflow takes what ends in .md for the name of a file.
         words["doc_md"] = pipeline.description + ("\n" if pipeline.description.endswith(".md") else "")
     words["tags"] = list(pipeline.tags)
-    if pipeline.concurrency or of_type(pipeline, "object-arrival"):
-        # Airflow's @continuous takes one run at a time only.
-        words["max_active_runs"] = 1 if of_type(pipeline, "object-arrival") else pipeline.concurrency
+    if waits_for_objects(pipeline, bucket):
+        words["max_active_runs"] = 1  # as Airflow's @continuous wants it
+    elif pipeline.concurrency:
+        words["max_active_runs"] = pipeline.concurrency
     # A cluster's own default would give retries that nobody asked for.
     words["default_args"] = {"owner": ", ".join(pipeline.owners) or "flowhub", "retries": 0}
+    if any(task.priority for task in pipeline.tasks):
+        # Without it a task weighs as much as all that is behind it together.
+        words["default_args"]["weight_rule"] = "absolute"
     return words
 
 
@@ -164,17 +186,23 @@ def schedules(pipeline: Pipeline) -> list[Schedule]:
     return [*own, *(trigger.schedule for trigger in pipeline.triggers if trigger.schedule is not None)]
 
 
-def schedule_words(pipeline: Pipeline) -> dict[str, Any]:
-    """The one schedule that a DAG can have: the first at a time, else the assets that it waits for, else none."""
+def schedule_words(pipeline: Pipeline, bucket: str | None) -> dict[str, Any]:
+    """The one schedule that a DAG can have: the first at a time, else the assets that it waits for, else none.
+
+    Where objects that arrive in ``bucket`` are all that starts it, one run comes after the other: each waits for one.
+    """
     for schedule in schedules(pipeline):
         if schedule.cron is not None:
             return {"cron": schedule.cron, "timezone": schedule.timezone}
         return {"every": schedule.interval}
-    awaited = [key for trigger in of_type(pipeline, "asset") for key in trigger.config.get("assets", ())]
-    if awaited:
-        return {"assets": [asset_uri(key.split("/")) for key in awaited]}
-    # One run after the other: each waits for an object.
-    return {"cron": "@continuous"} if of_type(pipeline, "object-arrival") else {}
+    for trigger in of_type(pipeline, "asset"):
+        return {"assets": [asset_uri(key.split("/")) for key in trigger.config["assets"]]}
+    return {"cron": CONTINUOUS} if bucket is not None and of_type(pipeline, "object-arrival") else {}
+
+
+def waits_for_objects(pipeline: Pipeline, bucket: str | None) -> bool:
+    """Whether objects that arrive in ``bucket`` are what starts the pipeline."""
+    return schedule_words(pipeline, bucket).get("cron") == CONTINUOUS
 
 
 def of_type(pipeline: Pipeline, kind: str) -> list[Trigger]:
@@ -184,12 +212,12 @@ def of_type(pipeline: Pipeline, kind: str) -> list[Trigger]:
 
 def _arrival(pipeline: Pipeline, bucket: str | None) -> Operator | None:
     """A sensor that the tasks wait for, where objects that arrive in the profile's bucket start the pipeline."""
-    triggers = of_type(pipeline, "object-arrival")
-    if not triggers or bucket is None:
+    if not waits_for_objects(pipeline, bucket):
         return None
-    keys = [f"{one.config.get('prefix', '')}{one.config.get('pattern', '*')}" for one in triggers]
-    arguments = {"bucket_name": bucket, "bucket_key": keys, "wildcard_match": True, "deferrable": True}
-    return Operator("flowhub.arrival", "arrival", arguments={**arguments, "poke_interval": 60})
+    trigger = of_type(pipeline, "object-arrival")[0]
+    key = f"{trigger.config.get('prefix', '')}{trigger.config.get('pattern', '*')}"
+    arguments = {"bucket_name": bucket, "bucket_key": key, "wildcard_match": True, "deferrable": True}
+    return Operator(ARRIVAL, "arrival", arguments={**arguments, "poke_interval": 60})
 
 
 def _param(pipeline: Pipeline, name: str) -> dict[str, Any]:

@@ -42,10 +42,12 @@ class Pod(KubernetesPodOperator):
         self.step = step
         self.index = index
         self.document = None
+        self.ending = None
 
     def execute_sync(self, context):
         ti = context["ti"]
         order = order_for(self.step, self.index, context)
+        self.document = self.ending = None
         self.env_vars = [k8s.V1EnvVar(name, value) for name, value in variables(order)]
         try:
             super().execute_sync(context)
@@ -65,19 +67,51 @@ class Pod(KubernetesPodOperator):
         return list(range(document["items"]))
 
     def failed(self, ti, order, error):
-        why = {**((self.document or {}).get("failure") or told(self.step, error)), "at": time.time()}
-        if order["last"] and self.step.get("tolerates") and isinstance(error, AirflowException):
+        said = (self.document or {}).get("failure")
+        why = {**(said or told(self.step, error, self.ending)), "at": time.time()}
+        known = isinstance(error, AirflowException)
+        # A pod that could say what went wrong would have tolerated it; what is no Exception ends Airflow's process.
+        if isinstance(error, Exception) and not said and order["last"] and self.step.get("tolerates"):
             self.log.warning("%s failed; the run goes on: %s", ti.task_id, why["error"])
-            return {"value": {"error": {"message": why["error"], "type": why["error_type"]}}}
-        ti.xcom_push(key=FAILURE, value=why)
-        if not isinstance(error, AirflowException):
+            self.document = {"value": {"error": {"message": why["error"], "type": why["error_type"]}}}
+            if order["part"] == "items":
+                self.document["items"] = 0
+            return self.ended(ti)
+        again = not known or why.get("retry", True)
+        if order["last"] or not again:
+            ti.xcom_push(key=FAILURE, value=why)
+        if not known:
             raise error
-        kind = AirflowException if why.get("retry", True) else AirflowFailException
+        kind = AirflowException if again else AirflowFailException
         raise kind(f"{ti.task_id} failed: {why['error_type']}: {why['error']}\n{why['traceback']}") from None
 
     def extract_xcom(self, pod):
         self.document = super().extract_xcom(pod=pod)
         return self.document
+
+    def cleanup(self, pod, remote_pod, *rest, **words):
+        if self.document is None and self.pod is not None:
+            self.ending = self.became()
+        super().cleanup(pod, remote_pod, *rest, **words)
+
+    def became(self):
+        """What Kubernetes says of a pod that gave no result, before it is deleted: a reason and words, or None."""
+        try:
+            pod = self.pod_manager.read_pod(self.pod)
+            gone, status = pod.metadata.deletion_timestamp is not None, pod.status
+        except Exception as error:  # it is asked only to be told, and another error is on its way
+            gone, status = getattr(error, "status", None) == 404, None
+        if gone or status is None:
+            return ("PodGone", "the pod was deleted") if gone else None
+        found = [(status.reason, status.message)] if status.reason else []
+        found += [(one.reason, one.message) for one in status.conditions or [] if one.reason == "Unschedulable"]
+        for one in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
+            if one.state.terminated and one.state.terminated.exit_code:
+                ended = f"container {one.name} ended with exit code {one.state.terminated.exit_code}"
+                found.append((one.state.terminated.reason, f"{ended}. {one.state.terminated.message or ''}".strip()))
+            elif one.state.waiting and one.state.waiting.message:
+                found.append((one.state.waiting.reason, one.state.waiting.message))
+        return found[0] if found else None
 
     def build_pod_request_obj(self, context=None):
         pod = super().build_pod_request_obj(context)
@@ -87,14 +121,17 @@ class Pod(KubernetesPodOperator):
         return pod
 
 
-def told(step, error):
+def told(step, error, ending):
     """A failure of which the pod itself could say nothing: it was killed, or never started."""
-    text = str(error).partition("\n")[0]
+    # What broke off the wait for a pod lies behind what is then said of the pod.
+    error = error.__context__ or error
+    kind, text = type(error).__name__, " ".join(str(error).partition("remote_pod:")[0].split())[:2000]
+    reason, words = ending or (kind, text)
     return {
         "failed_task": step["tasks"][0],
-        "error": text,
-        "error_type": type(error).__name__,
-        "traceback": text,
+        "error": f"{reason}: {words}" if ending else text,
+        "error_type": reason,
+        "traceback": "\n".join(dict.fromkeys([f"{reason}: {words}", f"{kind}: {text}"])),
     }
 
 
@@ -143,25 +180,28 @@ def result_of(ti, place):
     if isinstance(place, str):
         return ti.xcom_pull(task_ids=place)
     found = ti.xcom_pull(task_ids=place["task"], key=place.get("key", "return_value"))
-    return found["tasks"].get(place["name"]) if found and "name" in place else found
+    if found and "name" in place:
+        found = found["tasks"].get(place["name"])
+    return None if found and "skipped" in found else found
 
 
 def first_failure(ti, places):
-    """Why the run fails: of the tasks that failed for good, the one that did so first; None if none has."""
+    """Why the run fails: of the tasks that failed for good, the one that did so first; None if none has.
+
+    Of a loop's iterations it is the first in the order of the list.
+    """
     found = []
     for place in places:
-        if isinstance(place, str):
-            found.append(ti.xcom_pull(task_ids=place, key=FAILURE))
-        else:
-            found += iterations(ti, place, FAILURE)
-    known = [failure for failure in found if failure]
-    return min(known, key=lambda failure: failure.get("at", 0)) if known else None
+        one = isinstance(place, str)
+        of_place = [ti.xcom_pull(task_ids=place, key=FAILURE)] if one else iterations(ti, place, FAILURE)
+        found += [failure for failure in of_place if failure][:1]
+    return min(found, key=lambda failure: failure["at"]) if found else None
 
 
 def iterations(ti, place, key="return_value"):
     """What each iteration of a loop gave, in the order of its list."""
     listed = ti.xcom_pull(task_ids=place["list"], key=LIST) or {}
-    indexes = list(range(listed.get("items", 0)))
+    indexes = range(listed.get("items", 0))
     return list(ti.xcom_pull(task_ids=place["each"], key=key, map_indexes=indexes) or []) if indexes else []
 
 
@@ -175,8 +215,8 @@ def variables(order):
 def choose(ports, decides, **context):
     """The port that a task has chosen, as the id of the empty task behind which that branch begins."""
     result = result_of(context["ti"], decides)
-    if result is None:
-        raise AirflowSkipException("what decides was skipped")
+    if result is None or "port" not in result:
+        raise AirflowSkipException("what decides was skipped, or has failed and the run goes on")
     return ports[result["port"]]
 
 

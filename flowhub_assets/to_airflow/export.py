@@ -75,7 +75,8 @@ def export(
     safe = credentials(pipeline, choose_profile(pipeline, profile_name), profile_name, secret, argv)
     own = code_files(safe.pipeline, safe.profile, node_files(pipeline))
     clean = clean_code(own.files, own.paths, safe.literals)
-    _refuse([*safe.refusals, *clean.refusals, *(_error(problem) for problem in refused(pipeline))])
+    problems = refused(pipeline, safe.profile.get("BUCKET") or None)
+    _refuse([*safe.refusals, *clean.refusals, *map(_error, problems)])
     grouped = group_light or pipeline.fuse
     code = _code(safe, replace(own, files=clean.files), name, secret, profile_name, argv, grouped)
     settings = _settings(safe, code.names)

@@ -18,6 +18,9 @@ from flowhub_assets.names import airflow_name
 #: The operator that fails where a task has failed, whatever ran after it: a run's state is that of its last tasks.
 OUTCOME = "flowhub.outcome"
 
+#: The sensor that waits for an object, where one starts the pipeline.
+ARRIVAL = "flowhub.arrival"
+
 #: Airflow's trigger rules. JOIN is the local runtime's: all has ended, nothing failed, something ran.
 ALL, JOIN, SETTLED, ANY_FAILED, ENDED = (
     "all_success",
@@ -100,7 +103,7 @@ class _Graph:
         self._port: dict[tuple[str, str], str] = {}
         self._before: dict[str, frozenset[str]] = {}
         self._may_skip: set[str] = set()
-        self._meant: dict[str, str] = {OUTCOME: "the outcome of the run"}
+        self._meant: dict[str, str] = {OUTCOME: "the outcome of the run", ARRIVAL: "the arrival of an object"}
         for task in (pipeline.failure_task, *pipeline.finally_tasks):
             if task is not None:
                 self._claim(airflow_name(task.name), told(task))
@@ -130,7 +133,9 @@ class _Graph:
     def _add_group(self, group: tuple[Task, ...]) -> None:
         """Which of them are to run is found out in the pod."""
         pod = self._pod(f"{airflow_name(group[0].name)}.and_{len(group) - 1}_more", "group", group)
-        self._put(replace(pod, rule=SETTLED if pod.upstream else ALL))
+        # The pod is never skipped, but what is behind a task that is skipped in there may be.
+        may_skip = any(task.when is not None or task.after for task in group)
+        self._put(replace(pod, rule=SETTLED if pod.upstream else ALL), may_skip=may_skip)
         for task in group:
             self._claim(airflow_name(task.name), told(task))
             self._ends_at(task, pod.id, {"task": pod.id, "name": task.name})

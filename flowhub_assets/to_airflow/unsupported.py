@@ -8,7 +8,7 @@ from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.task_tree import all_tasks, told
 from flowhub_assets.names import dag_id
-from flowhub_assets.to_airflow.dag_data import of_type, schedule_words, schedules
+from flowhub_assets.to_airflow.dag_data import of_type, schedule_words, schedules, waits_for_objects
 from flowhub_assets.to_airflow.pod_manifest import OWN_PATHS, OWN_VOLUMES, PodSettings, runs_in_bare_image
 
 #: Airflow's own default of [core] max_map_length.
@@ -17,9 +17,9 @@ MOST_MAPPED = 1024
 _Check = Callable[[Pipeline, PodSettings], Iterator[Problem]]
 
 
-def refused(pipeline: Pipeline) -> list[Problem]:
+def refused(pipeline: Pipeline, bucket: str | None = None) -> list[Problem]:
     """What would make a DAG that Airflow does not load, or that would never run as it is meant."""
-    return [*_required_params_of_scheduled(pipeline), *_taken_places(pipeline)]
+    return [*_required_params_of_scheduled(pipeline, bucket), *_taken_places(pipeline)]
 
 
 def unsupported(pipeline: Pipeline, settings: PodSettings) -> list[Problem]:
@@ -27,9 +27,9 @@ def unsupported(pipeline: Pipeline, settings: PodSettings) -> list[Problem]:
     return [problem for check in CHECKS for problem in check(pipeline, settings)]
 
 
-def _required_params_of_scheduled(pipeline: Pipeline) -> Iterator[Problem]:
+def _required_params_of_scheduled(pipeline: Pipeline, bucket: str | None) -> Iterator[Problem]:
     required = [name for name in pipeline.param_schemas if name not in pipeline.params]
-    if required and schedule_words(pipeline):
+    if required and schedule_words(pipeline, bucket):
         names = ", ".join(map(repr, required))
         yield Problem(
             f"the pipeline starts by itself, but the params {names} have no default",
@@ -55,15 +55,13 @@ def _taken_places(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def _more_than_one_start(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
-    kept = schedule_words(pipeline)
-    timed = schedules(pipeline)
-    for schedule in timed[1:]:
-        when = schedule.cron or f"every {schedule.interval:g} s"
-        what, remedy = f"a second schedule, {when}", "export a pipeline of its own for it"
-        yield Problem(f"{what}, is not exported", pipeline.source, "an Airflow DAG has one", remedy)
-    if (timed and of_type(pipeline, "object-arrival")) or ("assets" not in kept and of_type(pipeline, "asset")):
-        what = "a trigger beside the schedule is not exported"
-        yield Problem(what, pipeline.source, "an Airflow DAG has one reason to start", "keep one of them")
+    starts = [f"schedule, {one.cron or f'every {one.interval:g} s'}" for one in schedules(pipeline)]
+    starts += [f"trigger, by the assets {', '.join(one.config['assets'])}" for one in of_type(pipeline, "asset")]
+    starts += ["trigger, by objects that arrive" for _ in of_type(pipeline, "object-arrival")]
+    # The first one is what dag_data.schedule_words exports.
+    for start in starts[1:]:
+        effect, remedy = "an Airflow DAG has one reason to start", "export a pipeline of its own for it"
+        yield Problem(f"a second {start}, is not exported", pipeline.source, effect, remedy)
 
 
 def _doors(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
@@ -73,11 +71,10 @@ def _doors(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
         conf = '{"conf": {"trigger": {"body": ...}}}'
         remedy = f"let the caller POST {conf} to Airflow's REST API, .../dags/{dag_id(pipeline.name)}/dagRuns"
         yield Problem(what, pipeline.source, "nothing starts the DAG when it is called", remedy)
-    if not of_type(pipeline, "object-arrival"):
-        return
-    if settings.bucket is None:
+    if settings.bucket is None and of_type(pipeline, "object-arrival"):
         what, remedy = "object-arrival needs a profile with BUCKET", "export with such a profile: --env NAME"
-        yield Problem(what, pipeline.source, "the DAG has no sensor and does not wait", remedy)
+        yield Problem(what, pipeline.source, "nothing starts the DAG when an object arrives", remedy)
+    if not waits_for_objects(pipeline, settings.bucket):
         return
     what = "object-arrival is an S3 key sensor, which does not tell which object it has seen"
     effect = "trigger.url and trigger.key are null, and an object that stays there starts the next run, too"

@@ -51,6 +51,11 @@ def data_of(pipeline: Pipeline, settings: PodSettings = SETTINGS, **words: Any) 
         ({"triggers": (Trigger("interval", Schedule(interval=300)),)}, {"every": 300}),
         ({"triggers": (Trigger("manual"), Trigger("webhook"))}, {}),
         ({"triggers": (Trigger("asset", None, {"assets": ["wines/table"]}),)}, {"assets": ["flowhub://wines/table"]}),
+        ({"triggers": (Trigger("asset", None, {"assets": ["a", "b"]}),)}, {"assets": ["flowhub://a", "flowhub://b"]}),
+        (
+            {"triggers": tuple(Trigger("asset", None, {"assets": [key]}) for key in ("a", "b"))},
+            {"assets": ["flowhub://a"]},
+        ),
         ({"triggers": (Trigger("object-arrival", None, {"prefix": "in/"}),)}, {"cron": "@continuous"}),
     ],
 )
@@ -58,11 +63,63 @@ def test_what_starts_the_dag(words: dict[str, Any], schedule: dict[str, Any]) ->
     assert data_of(pipeline_of(task_of("a"), **words))["schedule"] == schedule
 
 
+def test_pods_are_waited_for_whatever_a_cluster_has_for_its_default() -> None:
+    assert data_of(pipeline_of(task_of("a")))["pod"]["deferrable"] is False
+
+
+def test_without_a_bucket_no_run_follows_the_other_for_ever() -> None:
+    pipeline = pipeline_of(task_of("a"), triggers=(Trigger("object-arrival"),))
+    data = data_of(pipeline, replace(SETTINGS, bucket=None))
+    assert (data["schedule"], list(data["tasks"])) == ({}, ["a"])
+    assert "max_active_runs" not in data["dag"]
+
+
+def test_a_run_that_was_scheduled_waits_for_no_object() -> None:
+    triggers = (Trigger("object-arrival"), Trigger("cron", Schedule(cron="@daily")))
+    data = data_of(pipeline_of(task_of("a"), concurrency=3, triggers=triggers))
+    assert (data["schedule"]["cron"], list(data["tasks"])) == ("@daily", ["a"])
+    assert data["dag"]["max_active_runs"] == 3
+
+
+def test_a_loops_asset_is_made_when_the_loop_is_over() -> None:
+    tasks = data_of(pipeline_of(loop_of("each", item_task("work"), needs=("$args",))))["tasks"]
+    assert not [name for name in tasks if "outlets" in tasks[name]]
+    looping = replace(loop_of("each", item_task("work")), asset=Asset(("wines",)))
+    tasks = data_of(pipeline_of(looping))["tasks"]
+    assert {name: one["outlets"] for name, one in tasks.items() if "outlets" in one} == {"each": ["flowhub://wines"]}
+
+
+def test_a_loops_timeout_is_that_of_its_list_and_its_pools_are_those_of_its_tasks() -> None:
+    looping = replace(loop_of("each", item_task("a"), item_task("b", "a", pool="gpu")), timeout=5.0)
+    tasks = data_of(pipeline_of(looping), seconds_to_start=100)["tasks"]
+    assert tasks["each.list"]["seconds"] == {"execution_timeout": 105.0}
+    assert "seconds" not in tasks["each.each"]
+    assert tasks["each.each"]["words"]["pool"] == "gpu"
+    assert "words" not in tasks["each.list"]
+
+
+def test_tasks_that_share_a_pod_mind_their_timeouts_in_there() -> None:
+    light: dict[str, Any] = {"function": "", "run_on": "engine", "node": Node("log"), "timeout": 5.0}
+    pipeline = pipeline_of(task_of("a", **light), task_of("b", "a", **{**light, "priority": 2}))
+    (entry,) = data_of(pipeline, group_light=True)["tasks"].values()
+    assert "seconds" not in entry
+    assert entry["words"]["priority_weight"] == 3
+
+
+def test_priorities_are_compared_as_they_are() -> None:
+    plain = data_of(pipeline_of(task_of("a"), task_of("b", "a")))
+    assert "weight_rule" not in plain["dag"]["default_args"]
+    data = data_of(pipeline_of(task_of("a", priority=1), task_of("b"), task_of("c", "b", priority=-2)))
+    assert data["dag"]["default_args"]["weight_rule"] == "absolute"
+    weights = {name: one.get("words", {}).get("priority_weight", 1) for name, one in data["tasks"].items()}
+    assert weights == {"a": 2, "b": 1, "c": -1}
+
+
 def test_an_arrival_is_waited_for_before_the_first_task() -> None:
     trigger = Trigger("object-arrival", None, {"prefix": "in/", "pattern": "*.csv"})
     data = data_of(pipeline_of(task_of("a"), task_of("b", "a"), triggers=(trigger,)))
     arrival = data["tasks"]["flowhub.arrival"]
-    assert (arrival["arguments"]["bucket_name"], arrival["arguments"]["bucket_key"]) == ("b", ["in/*.csv"])
+    assert (arrival["arguments"]["bucket_name"], arrival["arguments"]["bucket_key"]) == ("b", "in/*.csv")
     assert arrival["arguments"]["deferrable"] is True
     assert [entry["upstream"] for entry in data["tasks"].values()] == [[], ["flowhub.arrival"], ["a"]]
     assert data["dag"]["max_active_runs"] == 1
@@ -108,7 +165,7 @@ def test_the_words_of_a_task() -> None:
     assert entry["words"] == {
         "task_display_name": "작업",
         "doc_md": "Works.",
-        "priority_weight": 3,
+        "priority_weight": 4,
         "pool": "gpu",
         "retries": 2,
         "retry_exponential_backoff": True,
@@ -219,6 +276,12 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
                 task_of("a"), triggers=tuple(Trigger("cron", Schedule(cron=cron)) for cron in ("@daily", "@hourly"))
             ),
             "a second schedule, @hourly, is not exported",
+        ),
+        (
+            pipeline_of(
+                task_of("a"), triggers=tuple(Trigger("asset", None, {"assets": [asset]}) for asset in ("x", "y"))
+            ),
+            "a second trigger, by the assets y, is not exported",
         ),
         (pipeline_of(task_of("a"), queue="nightly"), "queue 'nightly' of the pipeline is not exported"),
         (pipeline_of(task_of("a"), priority=3), "priority 3 of the pipeline is not exported"),

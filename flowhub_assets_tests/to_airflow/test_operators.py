@@ -130,6 +130,14 @@ def test_tasks_that_share_a_pod_are_one_operator() -> None:
     assert found["d"].step["inputs"] == {"c": {"task": "b.and_1_more", "name": "c"}}
 
 
+def test_behind_a_shared_pod_the_rule_is_that_of_what_may_be_skipped() -> None:
+    light: dict[str, Any] = {"function": "", "run_on": "engine", "node": Node("log")}
+    maybe = task_of("b", "a", **light, when="no")
+    found = made(pipeline_of(task_of("a", **light), maybe, task_of("c", "b"), task_of("d", "c", "a"), fuse=True))
+    assert (found["c"].upstream, found["c"].rule) == (("a.and_1_more",), JOIN)
+    assert (found["d"].upstream, found["d"].rule) == (("c", "a.and_1_more"), JOIN)
+
+
 @pytest.mark.parametrize(
     ("pipeline", "name"),
     [
@@ -139,6 +147,7 @@ def test_tasks_that_share_a_pod_are_one_operator() -> None:
         (pipeline_of(decider("a"), task_of("a.choice.true")), "a.choice.true"),
         (pipeline_of(loop_of("a", item_task("b")), task_of("a.list")), "a.list"),
         (pipeline_of(task_of("a"), failure_task=task_of("flowhub.outcome")), "flowhub.outcome"),
+        (pipeline_of(task_of("flowhub.arrival")), "flowhub.arrival"),
         (pipeline_of(task_of("x"), finally_tasks=(task_of("a_b"), task_of("a b"))), "a_b"),
     ],
 )
