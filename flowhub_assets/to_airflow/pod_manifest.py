@@ -132,6 +132,8 @@ def _cloning(clone: Clone) -> dict[str, Any]:
         "command": ["git"],
         "args": arguments,
         "volumeMounts": [{"name": _CLONE_VOLUME, "mountPath": CLONED_PATH}],
+        # What git says of a ref that is not there becomes what is told of the pod.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 
