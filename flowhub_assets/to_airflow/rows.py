@@ -14,7 +14,7 @@ import flowhub_assets
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.to_airflow.imported_modules import imports_of
-from flowhub_assets.to_airflow.stripping import stripped, without_unused
+from flowhub_assets.to_airflow.stripping import stripped
 
 #: What `from flowhub import ...` finds in a pod, and where.
 PUBLIC: Mapping[str, str] = MappingProxyType(
@@ -35,8 +35,7 @@ PUBLIC: Mapping[str, str] = MappingProxyType(
 #: What runs first in a pod.
 ENTRY = "flowhub_assets.from_python.pod"
 
-#: The bodies of flowhub.template: each is imported by its name.
-TEMPLATE_NAMES = ("analyze_speaker", "extract_voice", "read_pdf", "transcript")
+#: The bodies of flowhub.template.
 _TEMPLATES = (
     "flowhub_assets.templates.pdf",
     "flowhub_assets.templates.speakers",
@@ -121,8 +120,8 @@ def travelling_rows(needs: Needs) -> Mapping[str, bytes]:
     """Name in the archive → content of each module that a pod of a bare image needs, and of the package flowhub.
 
     That is the closure of ENTRY and PUBLIC over all imports, those inside functions too, without LEFT_OUT. What
-    ``needs`` does not ask for is left out or replaced by a stand-in, and of the rest travels what can be reached:
-    without docstrings, comments, annotations, and functions that nobody names.
+    ``needs`` does not ask for is left out or replaced by a stand-in; the rest travels without docstrings, comments and
+    annotations.
     """
     instead = _stand_ins(needs)
     out = {*LEFT_OUT, *(() if needs.bucket else [_BUCKET]), *(() if needs.folder or needs.bucket else [_FOLDER])}
@@ -130,8 +129,7 @@ def travelling_rows(needs: Needs) -> Mapping[str, bytes]:
     codes = {_name(module): instead.get(module) or _stripped(_path(module)) for module in modules}
     for name in ("__init__.py", "nodes.py"):
         codes[f"flowhub/{name}"] = _stripped(os.path.join(_IMPORT_NAME, "flowhub", name))
-    used = without_unused(dict(sorted(codes.items())), (*PUBLIC, *TEMPLATE_NAMES))
-    return MappingProxyType({name: code.encode() for name, code in used.items()})
+    return MappingProxyType({name: code.encode() for name, code in sorted(codes.items())})
 
 
 def closure(entries: Iterable[str], instead: Mapping[str, str], out: Container[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import dataclasses
 import json
 import os
@@ -11,12 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 import flowhub_assets
 from flowhub_assets.from_python.loading import load_file
 from flowhub_assets.ir.pipeline import Loop, Pipeline, Source, Task
 from flowhub_assets.to_airflow import rows
 from flowhub_assets.to_airflow.archive import pack, unpack
+from flowhub_assets.to_airflow.export import export
 from flowhub_assets.to_airflow.rows import Needs, needs_of, travelling_rows
 from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, LOOPS
 from flowhub_assets_tests.conformance.shapes import SHAPES
@@ -177,9 +180,6 @@ def test_public_names_are_those_that_need_the_standard_library_only() -> None:
     assert dict(rows.PUBLIC) == {
         name: home for name, home in homes.items() if home.split(".")[1] in ("errors", "ir", "runtime", "from_python")
     }
-    from flowhub_assets import templates
-
-    assert list(rows.TEMPLATE_NAMES) == sorted(templates.__all__)
 
 
 def pipeline(*tasks: Task, file: str = "workflow.py", **fields: object) -> Pipeline:
@@ -214,3 +214,57 @@ def test_what_a_pipeline_needs() -> None:
 def test_templates_travel_with_who_uses_them(code: str, uses: bool) -> None:
     task = Task(name="a", function="a", source=Source("workflow.py", 1), needs=("$args",))
     assert needs_of(pipeline(task), {"workflow.py": code.encode()}).templates is uses
+
+
+ONE_FILE = '''"""Counts what lies in a bucket."""
+
+from flowhub import flow, get_storage, show, task
+
+
+@task(cpu="1", memory="512Mi", retries=2, timeout=600)
+def count(args):
+    """How much there is."""
+    files = get_storage(args["env"]).list(args["prefix"])
+    return {"files": len(files), "most": args["most"]}
+
+
+@task
+def check(args):
+    return args["files"] <= args["most"]
+
+
+@task
+def tell(args):
+    show("files", args["files"])
+    return args
+
+
+@task
+def alarm(args):
+    print(args["failed_task"], args["error"])
+
+
+@flow(
+    name="counts",
+    schedule="@daily",
+    env={"default": {"BUCKET": "b", "ENDPOINT": "http://minio:9000", "ACCESS_KEY": {"env": "ACCESS_KEY"}}},
+    params={"prefix": "in/", "most": 100},
+    on_failure=alarm,
+)
+def main(args):
+    counted = count(args)
+    return tell(check.branch(counted).true, counted)
+
+
+if __name__ == "__main__":
+    main.run()
+'''
+
+
+def test_the_config_map_of_a_one_file_flow_is_small(tmp_path: Path) -> None:
+    """64 KiB as Kubernetes counts them: the values, decoded."""
+    file = tmp_path / "workflow.py"
+    file.write_text(ONE_FILE, "utf-8")
+    (config_map,) = yaml.safe_load_all(export(load_file(str(file))[-1].pipeline, "default").code)
+    texts = [len(text.encode()) for text in config_map["data"].values()]
+    assert sum([*texts, *(len(base64.b64decode(one)) for one in config_map["binaryData"].values())]) < 64 * 1024

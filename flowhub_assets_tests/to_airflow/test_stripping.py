@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import flowhub_assets
-from flowhub_assets.to_airflow.stripping import stripped, without_unused
+from flowhub_assets.to_airflow.stripping import stripped
 
 PACKAGE = Path(flowhub_assets.__path__[0])
 OURS = sorted(
@@ -156,14 +156,3 @@ def twice(value):
     return f"{value}#{value}"
 """
     )
-
-
-def test_functions_that_nobody_names_go() -> None:
-    codes = {
-        "a.py": "def used():\n    return 1\n\n\ndef chain():\n    lone()\n\n\n@x\ndef lone():\n    lone()\n",
-        "b.py": "import a\n\nX = a.used()\n\n\nclass Public:\n    x = 1\n\n\ndef told(): ...\n\n\ngetattr(a, 'told')\n",
-    }
-    kept = without_unused(codes, ["Public"])
-    assert kept["a.py"].split() == ["def", "used():", "return", "1"]
-    assert kept["b.py"] == codes["b.py"]
-    assert kept["a.py"].count("\n") == codes["a.py"].count("\n")
