@@ -5,7 +5,9 @@ All shapes of a list run in one process of Airflow, whose start is a large part 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +18,7 @@ from typing import Any
 
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.names import airflow_name
+from flowhub_assets.runtime.imports import WORKFLOW_MODULE
 from flowhub_assets.runtime.secret_values import is_secret_name
 from flowhub_assets.to_airflow.export import export
 from flowhub_assets_tests.airflow.drive import Job, bare_python, run_dags
@@ -25,6 +28,7 @@ from flowhub_assets_tests.conformance.runners import Ran, as_json, load, merged_
 from flowhub_assets_tests.conformance.shapes import Shape
 
 _SECONDS = 900.0
+_MODULE_IN_POD = re.compile(rf"({WORKFLOW_MODULE}\w+_)[0-9a-f]{{12}}")
 _CODE_IN_POD = re.compile(r"/[^\s\"]*/flowhub-[^/\s]+/code/")
 
 #: What typed nodes run in where the profile names no image.
@@ -101,8 +105,9 @@ def _ran(one: _Exported, report: Mapping[str, Any]) -> Ran | AssertionError:
 
 
 def _with_own_paths(told: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The code lies elsewhere in a pod: tracebacks name another folder."""
-    text = json.dumps(told)
+    """The code lies elsewhere in a pod: tracebacks name another folder, and a module called by a digest of its path."""
+    digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:12]
+    text = _MODULE_IN_POD.sub(rf"\g<1>{digest}", json.dumps(told))
     changed: dict[str, Any] = json.loads(_CODE_IN_POD.sub(json.dumps(f"{file.parent}/")[1:-1], text))
     return changed
 
