@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowhub_assets.runtime.profile_references import referenced_variable
+
 _SECRET_NAME = re.compile(
     r"(^|_)(ACCESS_KEY(_ID)?|SECRETS?|SECRET_\w+|API_?KEY|PRIVATE_KEY|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$",
     re.IGNORECASE,
@@ -39,6 +41,8 @@ def _spellings(env: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _secrets(value: Any, named: bool) -> Iterator[str]:
+    if referenced_variable(value) is not None:
+        return  # the name of a variable is what an error about it has to tell
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _secrets(item, named or (isinstance(key, str) and is_secret_name(key)))

@@ -51,3 +51,8 @@ def test_masks(text: str, masked: str) -> None:
         "TOKEN": "",
     }
     assert mask_secrets(text, env) == masked
+
+
+def test_the_name_of_a_variable_is_no_secret() -> None:
+    assert mask_secrets("set AAA", {"ACCESS_KEY": {"env": "AAA"}}) == "set AAA"
+    assert mask_secrets("set AAA", {"TOKEN": {"value": "AAA"}}) == "set ***"
