@@ -2,9 +2,10 @@
 
     {"format": 1, "file": "workflow.py", "flow": "my-flow", "kind": "python", "argv": ["--count", "3"],
      "profile_name": "airflow", "profile": {"BUCKET": "b", "ACCESS_KEY": {"env": "ACCESS_KEY"}},
-     "secret": "my-flow-secrets"}
+     "secret": "my-flow-secrets", "env": {"my-task": {"TOKEN": {"env": "TOKEN"}}}}
 
 ``kind`` is python for a flow that stands in ``file``, data for a pipeline whose own document is under "pipeline".
+"env" is that of tasks which refer to variables, in the place of what the file says.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _TYPES: dict[str, type[Any]] = {
     "profile": dict,
     "pipeline": dict,
     "secret": str,
+    "env": dict,
 }
 _REQUIRED = ("file", "flow", "kind", "profile_name", "profile")
 _KINDS = ("python", "data")
@@ -50,6 +52,7 @@ class PodFiles:
     argv: tuple[str, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict)
     secret: str = ""
+    env: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     code: str = ""
 
     @property
@@ -82,6 +85,7 @@ def read_pod_files(path: str, code: str) -> PodFiles:
         argv=tuple(map(str, told.get("argv", ()))),
         document=told.get("pipeline", {}),
         secret=told.get("secret", ""),
+        env=told.get("env", {}),
         code=code,
     )
 

@@ -87,7 +87,7 @@ class _PodProcess:
         profile = with_a_place(files.profile, files.profile_name, files.flow, files.file)
         self._profile = resolved(profile, os.environ, name=files.profile_name, secret=files.secret)
         print(_beginning(files, order), flush=True)
-        runnable = _with_variables(self._load(files), order, files.secret)
+        runnable = _with_variables(self._load(files), order, files)
         self._retry = next((one.retry for one in all_tasks(runnable.pipeline) if one.name == order.task), Retry())
         document = do_order(runnable, self._profile, order)
         if "failure" in document:
@@ -101,7 +101,7 @@ class _PodProcess:
         return failure_document(self._task, error, self._profile, self._retry)
 
 
-def _with_variables(runnable: Runnable, order: Order, secret: str) -> Runnable:
+def _with_variables(runnable: Runnable, order: Order, files: PodFiles) -> Runnable:
     """``runnable`` with the values of variables in the env of the tasks that are to run."""
     pipeline = runnable.pipeline
     ordered = tuple(task for task in all_tasks(pipeline) if task.name in order.tasks)
@@ -110,7 +110,8 @@ def _with_variables(runnable: Runnable, order: Order, secret: str) -> Runnable:
     def env_of(task: Task) -> Mapping[str, Any]:
         if task.name not in names:
             return task.env
-        return resolved(task.env, os.environ, name=f"of {task.name}", secret=secret)
+        env = files.env.get(task.name, task.env)
+        return resolved(env, os.environ, name=f"of {task.name}", secret=files.secret)
 
     return replace(runnable, pipeline=with_env(pipeline, env_of))
 

@@ -24,7 +24,7 @@ def resolved(
     ``name`` is the profile's, ``secret`` that of the Kubernetes Secret from which the variables come. Raises one
     ProfileError that names every variable which is not set, or empty.
     """
-    missing = {variable: key for key, variable in _references(profile, "") if not environment.get(variable, "").strip()}
+    missing = {variable: key for key, variable in references(profile, "") if not environment.get(variable, "").strip()}
     if missing:
         told = ", ".join(f"{key} is the environment variable {variable!r}" for variable, key in missing.items())
         create = " ".join(f"--from-literal={variable}=..." for variable in missing)
@@ -40,17 +40,17 @@ def resolved(
     return found
 
 
-def _references(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """(path of keys, variable) of each reference inside ``value``."""
+def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(path of keys, variable) of each reference inside ``value``, which lies at ``path``."""
     variable = referenced_variable(value)
     if variable is not None:
         yield path, variable
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _references(item, f"{path}.{key}" if path else str(key))
+            yield from references(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _references(item, f"{path}[{index}]")
+            yield from references(item, f"{path}[{index}]")
 
 
 def _with_values(value: Any, environment: Mapping[str, str]) -> Any:

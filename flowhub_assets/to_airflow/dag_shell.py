@@ -69,6 +69,7 @@ class Pod(KubernetesPodOperator):
     def failed(self, ti, order, error):
         said = (self.document or {}).get("failure")
         why = {**(said or told(self.step, error, self.ending)), "at": time.time()}
+        why["failed_task"] = why["failed_task"] or self.step["tasks"][0]
         known = isinstance(error, AirflowException)
         # A pod that could say what went wrong would have tolerated it; what is no Exception ends Airflow's process.
         if isinstance(error, Exception) and not said and order["last"] and self.step.get("tolerates"):

@@ -9,7 +9,9 @@ from typing import Any
 
 from flowhub_assets.ir.encoding import to_dict
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.runtime.pod_files import FORMAT
+from flowhub_assets.runtime.profile_references import references
 
 
 def is_python(pipeline: Pipeline) -> bool:
@@ -30,7 +32,8 @@ def pipeline_text(
 
     ``file`` is the pipeline's own file as it is called in the code folder, ``argv`` are the arguments of its script,
     ``profile`` holds references in the place of credentials, and ``secret`` is the Kubernetes Secret that has these.
-    A pipeline that travels as data leaves its profiles behind: a pod has the one that it was exported with.
+    A pipeline that travels as data leaves its profiles behind: a pod has the one that it was exported with. Beside a
+    Python file travels the env of those tasks that refer to variables: the file may name a Secret instead.
     """
     told: dict[str, Any] = {
         "format": FORMAT,
@@ -42,6 +45,9 @@ def pipeline_text(
         "profile": profile,
         "secret": secret,
     }
-    if not is_python(pipeline):
+    if is_python(pipeline):
+        env = {task.name: task.env for task in all_tasks(pipeline) if any(references(task.env))}
+        told |= {"env": env} if env else {}
+    else:
         told["pipeline"] = to_dict(dataclasses.replace(pipeline, profiles={}))
     return json.dumps(told, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

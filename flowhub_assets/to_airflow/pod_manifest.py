@@ -97,7 +97,12 @@ def pod_manifest(pipeline: Pipeline, asks: Task, bare: bool, settings: PodSettin
 def _arguments(bare: bool, clone: Clone | None) -> list[str]:
     module = BARE_MODULE if bare else INSTALLED_MODULE
     cloned = ["--code", _join(f"{CLONED_PATH}/code", clone.path)] if clone else []
-    return ["--module", module, "--result", RESULT_FILE, *cloned]
+    return _literally(["--module", module, "--result", RESULT_FILE, *cloned])
+
+
+def _literally(words: list[str]) -> list[str]:
+    """The words of a command, written so that Kubernetes leaves $(NAME) and $$ in them as they are."""
+    return [word.replace("$", "$$") for word in words]
 
 
 def _join(folder: str, path: str) -> str:
@@ -130,7 +135,7 @@ def _cloning(clone: Clone) -> dict[str, Any]:
         "name": "clone",
         "image": clone.image,
         "command": ["git"],
-        "args": arguments,
+        "args": _literally(arguments),
         "volumeMounts": [{"name": _CLONE_VOLUME, "mountPath": CLONED_PATH}],
         # What git says of a ref that is not there becomes what is told of the pod.
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from typing import Any
 
 from flowhub_assets.from_python import loading as python_files
 from flowhub_assets.from_yaml import loading as pipeline_files
-from flowhub_assets.names import airflow_name
+from flowhub_assets.names import airflow_name, kubernetes_name
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.outcome import Outcome
 from flowhub_assets.runtime.profiles import choose_profile
@@ -34,8 +36,11 @@ Cases = Mapping[str, "Case"]
 class Case:
     """One pipeline and one run of it. ``files`` are written beside ``file``, whose text is ``text``.
 
-    ``profile`` is laid over the pipeline's default one, ``secrets`` are Kubernetes Secrets by name. ``failing`` are
-    what happens to pods: the rule's name, the first task of the pod that it is for, and words of KubeDouble.fail.
+    ``profile`` is laid over the pipeline's default one, ``secrets`` are Kubernetes Secrets by name, "" that of
+    the export itself. ``failing`` are what happens to pods: the rule's name, the first task of the pod that it is for,
+    and words of KubeDouble.fail.
+    With ``argv`` the file is run as a script with these arguments, and exports itself with its profile airflow, whose
+    namespace is the variable EXPORT_NAMESPACE.
     """
 
     text: str
@@ -47,6 +52,7 @@ class Case:
     run_id: str = ""
     group_light: bool = False
     startup_timeout: int = 60
+    argv: Sequence[str] | None = None
     failing: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
 
 
@@ -168,8 +174,13 @@ def run_exports(
 
 def _exported(cluster: KubeDouble, case: Case, folder: Path) -> Export:
     """The case exported and applied, in the namespace that is called like ``folder``."""
-    runnable = load(write_case(case, folder))
+    file = write_case(case, folder)
     (folder / "workspace").mkdir()
+    if case.argv is not None:
+        exported = _exported_by_itself(file, case.argv)
+        apply(cluster, exported, case, folder.name)
+        return exported
+    runnable = load(file)
     pipeline = runnable.pipeline
     profile = {"WORKSPACE": str(folder / "workspace"), "K8S_NAMESPACE": folder.name}
     pipeline.profiles["default"] = {**pipeline.profiles.get("default", {}), **profile, **case.profile}  # type: ignore[index]
@@ -178,11 +189,25 @@ def _exported(cluster: KubeDouble, case: Case, folder: Path) -> Export:
     return exported
 
 
+def _exported_by_itself(file: Path, argv: Sequence[str]) -> Export:
+    words = [sys.executable, file.name, "--env", "airflow", "--export", "airflow", *argv]
+    variables = {**os.environ, "EXPORT_NAMESPACE": file.parent.name, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        words, cwd=file.parent, env=variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (dag,) = (file.parent / "dags").glob("*_dag.py")
+    name = dag.name.removesuffix("_dag.py")
+    code = (file.parent / "dags" / f"{name}-code.yaml").read_text("utf-8")
+    return Export(name, dag.read_text("utf-8"), code, file.parent.name, (), (), done.stdout)
+
+
 def apply(cluster: KubeDouble, exported: Export, case: Case, namespace: str) -> None:
     """Does with ``exported`` what a user does by kubectl."""
     cluster.objects.apply(exported.code, namespace, server_side=True)
     for name, values in case.secrets.items():
-        cluster.objects.secret(name, values, namespace=namespace)
+        own = f"{kubernetes_name(exported.dag_id, 50)}-secrets"
+        cluster.objects.secret(name or own, values, namespace=namespace)
 
 
 def _is_pod_of(namespace: str, task: str) -> Callable[[Mapping[str, Any]], bool]:
