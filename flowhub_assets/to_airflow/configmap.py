@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.to_airflow.archive import pack, unpack
@@ -53,7 +54,7 @@ def config_maps(
     code.tar.xz, each further one an archive code-2.tar.xz and so on. The same contents give the same text. Raises
     DefinitionError if a single file, or all texts together, are too large for one.
     """
-    rows = {"rows.tar.xz": pack(contents.rows)} if contents.rows else {}
+    rows = {"rows.tar.xz": _packed_rows(tuple(contents.rows.items()))} if contents.rows else {}
     taken = sum(len(text.encode()) for text in contents.texts.values()) + sum(map(len, rows.values()))
     if taken > largest:
         _refuse_texts(contents.texts, largest)
@@ -73,6 +74,12 @@ def same_content(text: str, other: str) -> bool:
     Another version of liblzma may have packed the same files to other bytes.
     """
     return text == other or _unpacked(text) == _unpacked(other)
+
+
+@lru_cache(maxsize=8)
+def _packed_rows(rows: tuple[tuple[str, bytes], ...]) -> bytes:
+    """Many pipelines are exported with the same ones."""
+    return pack(dict(rows))
 
 
 def _refuse_texts(texts: Mapping[str, str], largest: int) -> None:

@@ -128,6 +128,8 @@ class _Found:
         self.warnings: list[str] = []
         self.refusals: list[FlowhubError] = []
         self._refused: set[str] = set()
+        # Many tasks ask for the same image, say: what each text of the pipeline gives away, looked at once.
+        self._given_away: dict[str, str] = {}
         # Variables that the author named are theirs: no literal is given one of these.
         named = [profile, *(task.env for task in all_tasks(pipeline))]
         self._taken: dict[str, object] = {variable: None for one in named for variable in _variables(one)}
@@ -201,12 +203,20 @@ class _Found:
 
     def refuse_elsewhere(self, pipeline: Pipeline, profile: Mapping[str, Any]) -> None:
         """Refuses each credential that is anywhere else in the pipeline, where none can be a reference."""
-        for kind, values in (("param", pipeline.params), ("variable", pipeline.variables)):
-            for name, value in values.items():
-                if is_secret_name(name) and _is_text(value):
-                    upper = name.upper()
+        for kind, values in (
+            ("param", pipeline.params),
+            ("variable", pipeline.variables),
+            ("param schema", _defaults(pipeline.param_schemas)),
+        ):
+            for path, value in _named(values, ()):
+                if value not in self._refused:
+                    upper = _variable([part for part in path if is_secret_name(str(part))][-1:])
                     remedy = f"move it into the profile: env={{..., {upper!r}: {{'env': {upper!r}}}}}"
-                    self._refuse(f"{kind} {name!r} holds a credential", pipeline.source, remedy, str(value))
+                    self._refuse(f"{kind} {_shown(path)!r} holds a credential", pipeline.source, remedy, value)
+        # A user without a password, as no other URL has it, is a token; with ssh it is the account.
+        if pipeline.repo is not None and _USER_IN_URL.match(pipeline.repo) and not look_of(pipeline.repo):
+            remedy = "leave it out, and let the pods' service account or the image of git have the access"
+            self._refuse("repo of the pipeline holds a user or token", pipeline.source, remedy, pipeline.repo)
         bare = dataclasses.replace(pipeline, profiles={}, tasks=(), failure_task=None, finally_tasks=())
         self._refuse_in(plain(bare), "the pipeline", pipeline.source)
         self._refuse_in(profile, "the profile", pipeline.source)
@@ -217,13 +227,17 @@ class _Found:
     def _refuse_in(self, document: Mapping[str, Any], owner: str, where: Source) -> None:
         for path, text in _texts(document, ()):
             in_node = "node" in path and any(isinstance(key, str) and is_secret_name(key) for key in path)
-            what = look_of(text)
-            if not what and any(holds(text, literal) for literal in self.literals):
-                what = "a credential of a profile or of a task's env"
+            what = self._given_away.get(text)
+            if what is None:
+                what = self._given_away[text] = self._gives_away(text)
             if not what and in_node and text and path[-1] != text and "{{" not in text:
                 what = "a credential"
             if what and text not in self._refused:
                 self._refuse(f"{_shown(path)} of {owner} holds {what}", where, _by_reference(path), text)
+
+    def _gives_away(self, text: str) -> str:
+        held = any(holds(text, literal) for literal in self.literals)
+        return look_of(text) or ("a credential of a profile or of a task's env" if held else "")
 
     def refuse_arguments(self, argv: Sequence[str]) -> None:
         """Refuses credentials among the script's own arguments: they travel as they are."""

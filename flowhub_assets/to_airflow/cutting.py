@@ -50,9 +50,35 @@ def end_of(node: ast.expr | ast.stmt) -> tuple[int, int]:
     return node.end_lineno, node.end_col_offset
 
 
+def segment(lines: list[bytes], place: Range) -> str:
+    """What stands at ``place`` of a text whose ``lines``, without their ends, these are."""
+    (first, column), (last, behind) = place
+    found = lines[first - 1 : last]
+    found[-1] = found[-1][:behind]
+    found[0] = found[0][column:]
+    return b"\n".join(found).decode()
+
+
+def statements_in(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements right inside of one, with the ``except`` and ``case`` of it; expressions hold none."""
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        inner = getattr(node, name, None)
+        if isinstance(inner, list):
+            yield from inner
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """``tree`` and all statements in it, in no order: far fewer than what ast.walk gives."""
+    ahead = [tree]
+    while ahead:
+        node = ahead.pop()
+        ahead += statements_in(node)
+        yield node
+
+
 def docstrings(tree: ast.Module) -> Iterator[tuple[ast.Expr, bool]]:
     """The statement of each docstring, and whether it is all that its function or class holds."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, _Documented) and node.body and isinstance(node.body[0], ast.Expr):
             first = node.body[0]
             if isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):

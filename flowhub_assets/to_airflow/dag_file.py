@@ -36,22 +36,41 @@ def _shell() -> str:
 
 def literal(value: Any, indent: int = 0) -> str:
     """``value``, of JSON's types, as a Python literal; the same value gives the same text. No text in it is code."""
-    flat = _flat(value)
-    if len(flat) + indent <= _LINE or not isinstance(value, (Mapping, list, tuple)) or not value:
+    if not isinstance(value, (Mapping, list, tuple)):
+        return _scalar(value)
+    flat = _flat(value, _LINE - indent)
+    if flat is not None:
         return flat
     pad = " " * (indent + 4)
     if isinstance(value, Mapping):
-        lines = [f"{pad}{_flat(key)}: {literal(item, indent + 4)}," for key, item in value.items()]
+        lines = [f"{pad}{_scalar(key)}: {literal(item, indent + 4)}," for key, item in value.items()]
         return "\n".join(["{", *lines, " " * indent + "}"])
     lines = [f"{pad}{literal(item, indent + 4)}," for item in value]
     return "\n".join(["[", *lines, " " * indent + "]"])
 
 
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flat(key)}: {_flat(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_flat, value)) + "]"
+def _flat(value: Any, room: int) -> str | None:
+    """``value`` on one line of at most ``room`` characters, None where it is longer: that is found out early."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        text = _scalar(value)
+        return text if len(text) <= room else None
+    is_mapping = isinstance(value, Mapping)
+    parts: list[str] = []
+    room -= len("[]")
+    for one in value:
+        key = f"{_scalar(one)}: " if is_mapping else ""
+        item = _flat(value[one] if isinstance(value, Mapping) else one, room - len(key))
+        if item is None:
+            return None
+        parts.append(key + item)
+        room -= len(key) + len(item) + len(", ")
+    if parts and room + len(", ") < 0:
+        return None
+    inner = ", ".join(parts)
+    return f"{{{inner}}}" if is_mapping else f"[{inner}]"
+
+
+def _scalar(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is no JSON")
     return repr(value)

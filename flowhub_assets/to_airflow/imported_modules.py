@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flowhub_assets.to_airflow.cutting import statements_in
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -50,7 +52,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _met_in(node: ast.AST) -> Iterator[ast.AST]:
-    return iter(node.orelse) if isinstance(node, ast.If) and is_for_type_checkers(node) else ast.iter_child_nodes(node)
+    return iter(node.orelse) if isinstance(node, ast.If) and is_for_type_checkers(node) else statements_in(node)
 
 
 def is_for_type_checkers(node: ast.If) -> bool:

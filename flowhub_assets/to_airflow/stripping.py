@@ -7,7 +7,7 @@ import bisect
 import re
 from collections.abc import Iterator
 
-from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, end_of, lines_of, range_of
+from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, end_of, lines_of, range_of, statements
 from flowhub_assets.to_airflow.imported_modules import is_for_type_checkers
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -33,7 +33,7 @@ def stripped(code: str) -> str:
 
 def _for_type_checkers(tree: ast.Module, code: str) -> Iterator[Range]:
     lines = lines_of(code)
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, _Function):
             yield from _annotations(node, lines)
         for body in _bodies(node):
