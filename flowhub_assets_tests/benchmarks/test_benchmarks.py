@@ -14,7 +14,10 @@ from flowhub_assets.from_yaml.check import check_file, files_in
 from flowhub_assets.from_yaml.loading import load_file, pipelines_in, runnable
 from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets.resources.settings import Settings, read_settings
+from flowhub_assets_tests.airflow.drive import read_dags
+from flowhub_assets_tests.airflow.environments import environment
 from flowhub_assets_tests.benchmarks.__main__ import NAMES, main
+from flowhub_assets_tests.benchmarks.airflow import bytes_in, write_dags
 from flowhub_assets_tests.benchmarks.building import job_of_distinct_ops
 from flowhub_assets_tests.benchmarks.dagster_home import SQLITE, instance_in
 from flowhub_assets_tests.benchmarks.node_runs import in_dagster, shape_file, write_shapes
@@ -95,6 +98,30 @@ def test_both_sides_of_building_make_the_same_graph() -> None:
             assert retry is not None
             assert (retry.max_retries, retry.delay) == (2, 5)
             assert node.definition.required_resource_keys == {"params"}
+
+
+def test_both_dags_have_the_same_tasks_edges_and_pods(tmp_path: Path) -> None:
+    report = read_dags(environment("3"), write_dags(tmp_path / "dags", 11)[0].parent)
+    assert report["import_errors"] == {}
+    ours, theirs = report["dags"]["wide"], report["dags"]["usual"]
+    assert len(ours["tasks"]) == 11
+    for word in ("schedule", "timetable", "tags", "owner", "start_date"):
+        assert ours[word] == theirs[word]
+    assert set(ours["params"]) == set(theirs["params"])
+    for name, task in theirs["tasks"].items():
+        same = ("upstream", "retries", "retry_delay", "startup_timeout", "shown_type", "trigger_rule")
+        assert {word: ours["tasks"][name][word] for word in same} == {word: task[word] for word in same}
+        pods = [one["tasks"][name]["pod"]["spec"] for one in (ours, theirs)]
+        assert pods[0]["tolerations"] == pods[1]["tolerations"]
+        assert pods[0]["nodeSelector"] == pods[1]["nodeSelector"]
+        assert pods[0]["containers"][0]["resources"] == pods[1]["containers"][0]["resources"]
+        assert pods[0]["containers"][0]["image"] == pods[1]["containers"][0]["image"]
+        assert len(pods[0]["volumes"]) == len(pods[1]["volumes"])
+
+
+def test_the_bytes_of_config_maps_are_those_of_their_decoded_values() -> None:
+    text = 'data: {"a": "é"}\n---\nkind: ConfigMap\nbinaryData: {"b": "AAAA"}\n'
+    assert bytes_in(text) == 2 + 3
 
 
 def test_a_run_that_fails_is_no_measurement(tmp_path: Path) -> None:
