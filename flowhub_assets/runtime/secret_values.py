@@ -9,9 +9,12 @@ from typing import Any
 from flowhub_assets.runtime.profile_references import referenced_variable
 
 _SECRET_NAME = re.compile(
-    r"(^|_)(ACCESS_KEY(_ID)?|SECRETS?|SECRET_\w+|API_?KEY|PRIVATE_KEY|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$",
+    r"(^|_)(ACCESS_KEY(_ID)?|SECRETS?|SECRET_\w+|API_?KEY|PRIVATE_KEY|TOKEN|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?"
+    r"|AUTHORIZATION)$",
     re.IGNORECASE,
 )
+#: Where a word ends in X-API-Key and in clientSecret.
+_END_OF_WORD = re.compile(r"-|(?<=[a-z0-9])(?=[A-Z])")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
 _MASK = "***"
 #: A shorter secret is masked only where it stands alone: 'a' must not blot out every word.
@@ -19,8 +22,8 @@ _SHORTEST_ANYWHERE = 4
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a profile's key holds a credential: ACCESS_KEY, SECRET_KEY, *_TOKEN, *_PASSWORD and the like."""
-    return _SECRET_NAME.search(name) is not None
+    """Whether a profile's key holds a credential: ACCESS_KEY, *_TOKEN, clientSecret, X-API-Key and the like."""
+    return _SECRET_NAME.search(_END_OF_WORD.sub("_", name)) is not None
 
 
 def mask_secrets(text: str, env: Mapping[str, Any]) -> str:

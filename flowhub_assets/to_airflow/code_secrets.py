@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Source
 from flowhub_assets.runtime.secret_values import is_secret_name
-from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, range_of
+from flowhub_assets.to_airflow.composed_texts import composed_texts
+from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, lines_of, range_of, segment
 from flowhub_assets.to_airflow.secret_looks import look_of, without_looks
 from flowhub_assets.to_airflow.secret_words import holds, is_ordinary, masked
 
@@ -26,7 +27,15 @@ _REMEDY = (
     " 'TOKEN'}}, so that pods have it"
 )
 
+_INSIDE = "a credential of a profile, or of a task's env, inside of something longer"
+
 _SHORTEST_SECRET = 8
+
+#: Every credential's name (runtime.secret_values) has one of them: a file without names none.
+_PARTS_OF_NAMES = ("accesskey", "apikey", "privatekey", "secret", "token", "pass", "credential", "authorization")
+
+#: What holds no literal.
+_LEAVES = (ast.Name, ast.expr_context, ast.operator, ast.cmpop)
 
 Literals = Mapping[str, tuple[str, ...]]
 
@@ -48,7 +57,8 @@ def clean_code(files: Mapping[str, bytes], paths: Mapping[str, str], literals: L
     (``minio``) is taken for one where it stands under a credential's name, and elsewhere only if it does so nowhere.
     """
     ordinary = {one for one in literals if is_ordinary(one)}
-    named = {one for name, code in files.items() if name.endswith(".py") for one in _named_in(code)}
+    python = [code for name, code in files.items() if name.endswith(".py")] if ordinary else []
+    named = {one for code in python for one in _named_in(code)}
     everywhere = {one for one in literals if one not in ordinary or one not in named}
     clean, warnings, refusals = {}, [], []
     for name, content in files.items():
@@ -80,20 +90,26 @@ class _Copy:
         """The copy of ``content``."""
         try:
             text = content.decode("utf-8-sig" if python else "utf-8")
-            copy = self._python(text) if python else text
         except UnicodeDecodeError:
-            text = copy = content.decode("latin-1")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            copy = text  # whoever imports it is told; here it is a text like others
-        self._refuse_lines(copy)
+            text, python = content.decode("latin-1"), False
+        copy, look = text, look_of(text)
+        if python and (look or self.literals or _may_name_one(text)):
+            try:
+                copy = self._python(text, look)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                copy = text  # whoever imports it is told; here it is a text like others
+        self._refuse_lines(copy, look if copy == text else look_of(copy))
+        if b"\0" in content:  # UTF-16, say
+            narrow = content.replace(b"\0", b"").decode("latin-1")
+            self._refuse_lines(narrow, look_of(narrow))
         return content if copy == text else copy.encode()
 
-    def _python(self, written: str) -> str:
+    def _python(self, written: str, look: str) -> str:
         tree = ast.parse(written)
         text = written.replace("\r\n", "\n").replace("\r", "\n")
         instead: dict[Range, str] = {}
-        for statement, _ in docstrings(tree):
-            self._mask(instead, range_of(statement), ast.get_source_segment(text, statement) or "")
+        if look or any(literal in text for literal in self.everywhere):
+            self._mask_all(instead, tree, text)
         for constant, name, direct in _named_constants(tree):
             variable = self._variable(constant, name)
             if variable:
@@ -104,11 +120,26 @@ class _Copy:
                     f"{self.path}:{constant.lineno}: {name} is a literal that the profile does not have. It travels as"
                     " it stands; if it is a credential, read it from args['env'] and have it in the profile."
                 )
+        self._refuse_composed(tree, text, instead)
+        return cut(text, instead, instead) if instead else written
+
+    def _refuse_composed(self, tree: ast.Module, text: str, instead: Mapping[Range, str]) -> None:
+        """Refuses the credentials that no line of ``text`` shows: spelled with escapes, or put together from parts."""
+        lines = lines_of(text)
+        for node, composed in composed_texts(tree, instead) if self.literals else ():
+            held = [one for one in self.literals if holds(composed, one)]
+            if held and not any(one in line for one in held for line in lines[node.lineno - 1 : node.end_lineno]):
+                self._refuse(_INSIDE, node.lineno)
+
+    def _mask_all(self, instead: dict[Range, str], tree: ast.Module, text: str) -> None:
+        """What docstrings and comments give away."""
+        lines = text.encode().split(b"\n")
+        for statement, _ in docstrings(tree):
+            self._mask(instead, range_of(statement), segment(lines, range_of(statement)))
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
                 start = token.start[0], len(token.line[: token.start[1]].encode())
                 self._mask(instead, (start, (start[0], start[1] + len(token.string.encode()))), token.string)
-        return cut(text, instead, instead) if instead else written
 
     def _mask(self, instead: dict[Range, str], place: Range, text: str) -> None:
         shown = text
@@ -127,13 +158,14 @@ class _Copy:
         wanted = name.upper().replace("-", "_")
         return next((one for one in variables if one == wanted or one.endswith(f"_{wanted}")), variables[0])
 
-    def _refuse_lines(self, text: str) -> None:
-        """Refuses what is still there."""
-        look = look_of(text)
+    def _refuse_lines(self, text: str, look: str) -> None:
+        """Refuses what is still there, ``look`` being what all of it looks like."""
+        if not look and not any(holds(text, spelled) for one in self.literals for spelled in (one, repr(one)[1:-1])):
+            return
         for number, line in enumerate(text.split("\n"), 1):
             what = look_of(line) if look else ""
             if not what and any(holds(line, spelled) for one in self.literals for spelled in (one, repr(one)[1:-1])):
-                what = "a credential of a profile, or of a task's env, inside of something longer"
+                what = _INSIDE
             if what:
                 self._refuse(what, number)
                 look = ""
@@ -142,7 +174,10 @@ class _Copy:
 
     def _refuse(self, what: str, line: int) -> None:
         where = Source(self.path, line)
-        self.refusals.append(DefinitionError(f"this line holds {what}", where=where, effect=_EFFECT, remedy=_REMEDY))
+        if not any(refusal.where == str(where) for refusal in self.refusals):
+            self.refusals.append(
+                DefinitionError(f"this line holds {what}", where=where, effect=_EFFECT, remedy=_REMEDY)
+            )
 
 
 def _expression(constant: ast.Constant, variable: str, breaks: int) -> str:
@@ -153,6 +188,11 @@ def _expression(constant: ast.Constant, variable: str, breaks: int) -> str:
     elif isinstance(constant.value, int):
         read = f"int({read} or 0)"
     return f"({read}{chr(10) * breaks})"
+
+
+def _may_name_one(code: str) -> bool:
+    lowered = code.lower().replace("_", "").replace("-", "")
+    return any(part in lowered for part in _PARTS_OF_NAMES)
 
 
 def _may_be_secret(text: str) -> bool:
@@ -199,7 +239,7 @@ def _parts(node: ast.AST, name: str) -> Iterator[tuple[ast.AST, str]]:
     elif isinstance(node, ast.Call):
         # os.environ.get('TOKEN', '...'), parser.add_argument('--token', default='...')
         called = next(filter(None, map(_credential, node.args)), name)
-        yield from ((part, called) for part in ast.iter_child_nodes(node))
+        yield from ((part, called) for part in _inner(node))
     elif isinstance(node, ast.arguments):
         given = [*node.posonlyargs, *node.args]
         defaults = [*zip(given[len(given) - len(node.defaults) :], node.defaults, strict=True)]
@@ -207,7 +247,11 @@ def _parts(node: ast.AST, name: str) -> Iterator[tuple[ast.AST, str]]:
             if default is not None:
                 yield default, _credential(parameter.arg) or name
     else:
-        yield from ((part, name) for part in ast.iter_child_nodes(node))
+        yield from ((part, name) for part in _inner(node))
+
+
+def _inner(node: ast.AST) -> Iterator[ast.AST]:
+    return (part for part in ast.iter_child_nodes(node) if not isinstance(part, _LEAVES))
 
 
 def _credential(node: object) -> str:

@@ -28,6 +28,12 @@ _SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}")
 #: Every container has these of its own: whoever refers to them means that value, and no Secret's.
 _OF_THE_CONTAINER = frozenset("PATH HOME HOSTNAME USER PWD LANG TZ PYTHONPATH VIRTUAL_ENV TMPDIR".split())
 
+#: A user in a URL that git asks over HTTP.
+_USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
+
+#: Keys of a JSON Schema under which values stand; others hold words about them.
+_SAYS_A_VALUE = frozenset(["default", "const", "enum", "examples"])
+
 Path = tuple[Any, ...]
 
 
@@ -206,11 +212,12 @@ class _Found:
         for kind, values in (
             ("param", pipeline.params),
             ("variable", pipeline.variables),
-            ("param schema", _defaults(pipeline.param_schemas)),
+            ("param schema", pipeline.param_schemas),
         ):
-            for path, value in _named(values, ()):
-                if value not in self._refused:
-                    upper = _variable([part for part in path if is_secret_name(str(part))][-1:])
+            for path, value in _under_names(values, ()):
+                said = values is not pipeline.param_schemas or not _SAYS_A_VALUE.isdisjoint(path)
+                if said and value not in self._refused:
+                    upper = _variable(tuple(part for part in path if is_secret_name(str(part)))[-1:])
                     remedy = f"move it into the profile: env={{..., {upper!r}: {{'env': {upper!r}}}}}"
                     self._refuse(f"{kind} {_shown(path)!r} holds a credential", pipeline.source, remedy, value)
         # A user without a password, as no other URL has it, is a token; with ssh it is the account.
@@ -281,6 +288,18 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, (list, tuple)):
         for number, item in enumerate(value, 1):
             yield from _texts(item, (*path, number))
+
+
+def _under_names(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Each text and number inside ``value`` that stands under a credential's name, with the keys that lead to it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _under_names(item, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value, 1):
+            yield from _under_names(item, (*path, number))
+    elif _is_text(value) and any(isinstance(part, str) and is_secret_name(part) for part in path):
+        yield path, str(value)
 
 
 def _variable(path: Path) -> str:

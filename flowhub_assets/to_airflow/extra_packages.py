@@ -12,14 +12,16 @@ from flowhub_assets.errors import ProfileError
 
 KEY = "EXTRA_PACKAGES"
 
-#: What version control, environments, builds, caches, editors and operating systems leave in a folder.
+#: What version control, environments, builds, caches, editors and operating systems leave in a folder, and where tools
+#: keep credentials.
 _FOLDERS_LEFT_OUT = (
     "__pycache__ .git .hg .svn .venv .tox .nox .eggs node_modules *.egg-info *.dist-info"
     " .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints .idea .vscode .Trash* __MACOSX"
+    " .aws .ssh .kube .docker .gnupg"
 ).split()
 _FILES_LEFT_OUT = (
     "*.pyc *.pyo .DS_Store ._* Thumbs.db desktop.ini *~ .#* #*# *.swp *.swo .coverage .git .gitignore .gitattributes"
-    " .netrc .env .env.*"
+    " *.env .env.* .envrc .netrc .pgpass .pypirc .npmrc .git-credentials .htpasswd id_rsa id_ecdsa id_ed25519"
 ).split()
 
 
@@ -28,8 +30,9 @@ def extra_files(profile: Mapping[str, Any], folder: str, where: object) -> Itera
 
     Entries are files or folders relative to ``folder``, that of the workflow file. One that lies inside keeps its
     place; one from outside (``../shared/my_package``) comes to lie beside the workflow file, where it can be imported.
-    Left out are caches, compiled files, .env files, and what version control, environments, editors and operating
-    systems leave behind. Raises ProfileError for what is not there, cannot be read, or is a symlink out of its package.
+    Left out are caches, compiled files, .env files and others of credentials, and what version control, environments,
+    editors and operating systems leave behind. Raises ProfileError for what is not there, cannot be read, is a symlink
+    out of its package, or is such a file itself.
     """
     for entry in _entries(profile, where):
         path = os.path.normpath(os.path.join(folder, os.path.expanduser(entry)))
@@ -43,6 +46,9 @@ def extra_files(profile: Mapping[str, Any], folder: str, where: object) -> Itera
         if not os.path.lexists(path):
             what = f"{entry!r} is not there: {path}"
             raise _refused(what, where, "check the name; it is relative to the folder of the workflow file")
+        if is_left_out(path):
+            remedy = "take it out; pods get credentials from a Kubernetes Secret: 'TOKEN': {'env': 'TOKEN'}"
+            raise _refused(f"{entry!r} is none that travels: a cache, or a file of credentials", where, remedy)
         yield from _below(path, name, os.path.realpath(path), where, (os.path.realpath(path),))
 
 
@@ -79,15 +85,15 @@ def _below(path: str, name: str, package: str, where: object, around: tuple[str,
 
 
 def is_left_out(path: str) -> bool:
-    """Whether the file or folder at ``path`` is none that somebody wrote: a cache, an editor's file, a .env file."""
-    name = os.path.basename(path)
+    """Whether the file or folder at ``path``, or what it points to, is a cache, an editor's file, a .env file."""
+    names = {os.path.basename(path), os.path.basename(os.path.realpath(path))}
     if os.path.isdir(path):
-        return _matches(name, _FOLDERS_LEFT_OUT) or os.path.isfile(os.path.join(path, "pyvenv.cfg"))
-    return _matches(name, _FILES_LEFT_OUT)
+        return _matches(names, _FOLDERS_LEFT_OUT) or os.path.isfile(os.path.join(path, "pyvenv.cfg"))
+    return _matches(names, _FILES_LEFT_OUT)
 
 
-def _matches(name: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _matches(names: set[str], patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _require_inside(link: str, real: str, package: str, where: object, around: tuple[str, ...]) -> None:

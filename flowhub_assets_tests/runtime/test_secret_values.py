@@ -12,13 +12,17 @@ from flowhub_assets.runtime.secret_values import is_secret_name, mask_secrets
 @pytest.mark.parametrize(
     "name",
     "ACCESS_KEY SECRET_KEY ACCESS_KEY_ID SECRET_ACCESS_KEY AWS_SECRET_ACCESS_KEY HF_TOKEN DB_PASSWORD password"
-    " api_key OPENAI_API_KEY CLIENT_SECRET SECRET private_key token".split(),
+    " api_key OPENAI_API_KEY CLIENT_SECRET SECRET private_key token DB_PASS X-API-Key access-key accessKey clientSecret"
+    " dbPassword secretAccessKey Authorization proxy-authorization".split(),
 )
 def test_secret_names(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", "BUCKET KEY TOKENIZER MAX_TOKENS PASSWORDLESS WORKSPACE SECRETARY MONKEY".split())
+@pytest.mark.parametrize(
+    "name",
+    "BUCKET KEY TOKENIZER MAX_TOKENS PASSWORDLESS WORKSPACE SECRETARY COMPASS maxTokens authorizationUrl".split(),
+)
 def test_other_names(name: str) -> None:
     assert not is_secret_name(name)
 

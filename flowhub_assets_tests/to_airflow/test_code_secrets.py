@@ -100,6 +100,12 @@ def test_comments_and_docstrings_lose_what_they_give_away() -> None:
         (f"\n\nx = '{AWS_KEY}'", 3),
         (f"match x:\n    case '{LITERAL}':\n        pass", 2),
         ("x = 'postgresql://me:" + "hunter2@db/x'", 1),
+        ("\nx = f'pl4nted\\x2dsecret-7f3a'", 2),
+        ("\nx = 'Bearer pl4nted\\x2dsecret-7f3a'", 2),
+        ("x = ('Bearer pl4nted-'\n    'secret-7f3a')", 1),
+        ("x = 'pl4nted-' + 'secret-7f3a'", 1),
+        ("x = 'pl4nted-' + ('secret-' + '7f3a') + f'{x}'", 1),
+        ("x = b'Bearer pl4nted-' + b'secret-7f3a'", 1),
     ],
 )
 def test_what_no_look_into_the_environment_can_stand_for_is_refused_at_its_line(code: str, line: int) -> None:
@@ -115,6 +121,17 @@ def test_what_no_look_into_the_environment_can_stand_for_is_refused_at_its_line(
 def test_other_files_that_hold_one_are_refused(content: str) -> None:
     for name in ("config.yaml", "bad.py"):
         assert len(clean(content, name=name).refusals) == 1
+
+
+def test_a_literal_that_another_text_is_added_to_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(f"value = 'Bearer ' + '{LITERAL}'", monkeypatch)["value"] == f"Bearer {LITERAL}"
+
+
+def test_a_file_of_wide_letters_is_searched_as_well() -> None:
+    for encoding in ("utf-16", "utf-16-be", "utf-32-le"):
+        content = f"the key is {LITERAL}".encode(encoding)
+        assert len(clean_code({"notes.txt": content}, {}, LITERALS).refusals) == 1
+        assert clean_code({"notes.txt": content}, {}, {"another-literal-1": ("X",)}).files["notes.txt"] == content
 
 
 def test_an_ordinary_word_is_a_credential_only_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,3 +167,24 @@ def test_a_literal_that_no_profile_has_is_told() -> None:
     (warning,) = found.warnings
     assert warning.startswith("/home/me/workflow.py:1: API_TOKEN is a literal")
     assert "abc123def456" not in warning
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("access_key", "ACCESS_KEY_ID", "secret", "SECRETS", "secret_value", "APIKEY", "api_key", "private_key"),
+        *("hf_token", "password", "DB_PASSWD", "passphrase", "credential", "CREDENTIALS"),
+        *("DB_PASS", "clientSecret", "accessKey", "privateKey", "Authorization"),
+    ],
+)
+def test_a_literal_of_which_the_profile_knows_nothing_is_told_under_every_name_of_a_credential(name: str) -> None:
+    for code in (
+        f"{name} = 'h7-literal-91'",
+        f"add('--{name.replace('_', '-')}')\ngiven = {{'{name}': 'h7-literal-91'}}",
+    ):
+        (warning,) = clean(code, {}).warnings
+        assert f"{name} is a literal" in warning
+
+
+def test_what_looks_like_a_credential_is_taken_out_of_comments_where_the_profile_has_none() -> None:
+    assert AWS_KEY not in copy_of(f'"""Uses {AWS_KEY}."""\nvalue = 1  # {AWS_KEY}\n', {})

@@ -147,6 +147,14 @@ def test_what_only_its_looks_give_away_is_refused_at_its_line(tmp_path: Path) ->
     [
         ({"params": {"api_token": "abc"}}, "param 'api_token' holds a credential"),
         ({"variables": {"password": "abc"}}, "variable 'password' holds a credential"),
+        ({"params": {"db": {"password": "abc"}}}, "param 'db.password' holds a credential"),
+        ({"variables": {"list": [{"clientSecret": 7}]}}, "variable 'list.1.clientSecret' holds a credential"),
+        (
+            {"param_schemas": {"db": {"properties": {"password": {"default": "abc"}}}}},
+            "param schema 'db.properties.password.default' holds a credential",
+        ),
+        ({"repo": "https://tok3n-of-mine@git.example.com/a.git#v1"}, "repo of the pipeline holds a user or token"),
+        ({"repo": "https://me:" + "tok3n-of-mine@git.example.com/a.git#v1"}, "repo of the pipeline holds a URL with"),
         ({"variables": {"key": AWS_KEY}}, "variables.key of the pipeline holds an access key of AWS"),
         ({"params": {"key": [AWS_KEY]}}, "params.key.1 of the pipeline holds an access key of AWS"),
         ({"description": f"uses {AWS_KEY}"}, "description of the pipeline holds an access key of AWS"),
@@ -164,11 +172,21 @@ def test_a_credential_that_cannot_be_a_reference_is_refused(fields: dict[str, An
     assert "so nothing was exported" in refusal
     assert AWS_KEY not in refusal
     assert "pl4nted-literal" not in refusal
+    assert "tok3n-of-mine" not in refusal
+    assert "abc" not in refusal
+
+
+@pytest.mark.parametrize("url", ["ssh://git@git.example.com/a.git#v1", "git@git.example.com:a.git#v1"])
+def test_a_repository_that_is_asked_for_with_a_key_of_the_pods_is_fine(url: str) -> None:
+    assert refusals(safe({}, repo=url)) == []
 
 
 @pytest.mark.parametrize(
     ("config", "refused"),
     [
+        ({"headers": {"Authorization": "Basic bWU6aHVudGVyMg=="}}, "node.config.headers.Authorization of node 'call'"),
+        ({"headers": {"X-API-Key": "literal"}}, "node.config.headers.X-API-Key of node 'call' holds a credential"),
+        ({"headers": {"Authorization": "Bearer {{env.API_TOKEN}}"}}, ""),
         ({"headers": {"x": f"key {AWS_KEY}"}}, "node.config.headers.x of node 'call' holds an access key of AWS"),
         ({"auth": {"token": "literal"}}, "node.config.auth.token of node 'call' holds a credential"),
         ({"auth": {"token": "{{fetch.output.token}}"}}, ""),

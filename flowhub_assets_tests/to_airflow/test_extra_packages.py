@@ -26,7 +26,9 @@ def test_what_tools_leave_behind_is_left_out(tmp_path: Path) -> None:
     kept = ["package/__init__.py", "package/data/words.json", "package/deep/module.py"]
     left = """__pycache__/a.cpython-311.pyc old.pyc .git/config .venv/lib/x.py package.egg-info/PKG-INFO .DS_Store
         ._module.py Thumbs.db module.py~ .module.py.swp .idea/x.xml .vscode/settings.json .mypy_cache/x node_modules/x
-        .pytest_cache/x .ruff_cache/x .ipynb_checkpoints/x .env .env.local deep/__pycache__/b.pyc""".split()
+        .pytest_cache/x .ruff_cache/x .ipynb_checkpoints/x .env .env.local deep/__pycache__/b.pyc
+        prod.env .envrc .netrc .pgpass .pypirc .npmrc .git-credentials .htpasswd id_rsa id_ed25519 .aws/credentials
+        .ssh/config .kube/config .docker/config.json .gnupg/x""".split()
     touch(tmp_path, *kept, *(f"package/{name}" for name in left), "package/own_env/pyvenv.cfg", "package/own_env/x.py")
     assert files(tmp_path, "./package") == kept
 
@@ -50,6 +52,16 @@ def test_links_inside_are_followed_and_those_that_leave_are_refused(tmp_path: Pa
     (tmp_path / "package" / "around").symlink_to(".")
     with pytest.raises(ProfileError, match="around is a symlink to a folder around it"):
         files(tmp_path, "package")
+
+
+def test_a_file_of_credentials_does_not_travel_under_another_name(tmp_path: Path) -> None:
+    touch(tmp_path, "package/real.py", "package/.env", "package/.aws/credentials")
+    (tmp_path / "package" / "settings").symlink_to(".env")
+    (tmp_path / "package" / "own").symlink_to(".aws")
+    assert files(tmp_path, "package") == ["package/real.py"]
+    for entry in ("package/.env", "package/.aws", "package/settings"):
+        with pytest.raises(ProfileError, match=r"is none that travels(.|\n)*Kubernetes Secret"):
+            files(tmp_path, entry)
 
 
 @pytest.mark.parametrize(
