@@ -20,7 +20,7 @@ from flowhub import flow, task
 @task(retries=1)
 def first(args):
     print("first is here")
-    return {"first": 1}
+    return {"first": 1, "seconds": args["seconds"]}
 
 
 @task(retries=1)
