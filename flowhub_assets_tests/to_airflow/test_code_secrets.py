@@ -173,6 +173,7 @@ def test_a_literal_that_no_profile_has_is_told() -> None:
     "name",
     [
         *("access_key", "ACCESS_KEY_ID", "secret", "SECRETS", "secret_value", "APIKEY", "api_key", "private_key"),
+        *("accessKey", "privateKey", "apiKey", "db_pass", "authorization", "clientSecret"),
         *("hf_token", "password", "DB_PASSWD", "passphrase", "credential", "CREDENTIALS"),
         *("DB_PASS", "clientSecret", "accessKey", "privateKey", "Authorization"),
     ],
