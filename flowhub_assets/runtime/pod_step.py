@@ -206,10 +206,10 @@ class _PodStep:
             document = self.order.outputs.get(name)
             if name in own or document is None:
                 continue
-            if name in needed or "port" not in document:
+            if name in needed:
                 found[name] = self.values.load(name, document)
             else:
-                found[name] = {"port": document["port"]}
+                found[name] = {"port": document["port"]} if "port" in document else {}
         return found
 
     def _is_tolerated(self, task: Task, error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowhub_assets.errors import RunError, TaskFailed, TransferFailed
-from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Loop, Retry, Task
+from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Edge, Loop, Retry, Task
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.pod_order import Order
 from flowhub_assets.runtime.pod_step import do_order, failure_document
@@ -112,3 +112,9 @@ def test_the_task_is_looked_for_among_those_at_the_end_too() -> None:
     order = Order("finally", ("end",), "r", failure={"failed_task": "a"})
     assert do_order(made, PROFILE, order) == {"value": {"told": "a"}}
     assert do_order(made, PROFILE, Order("finally", ("end",), "r")) == {"value": {"told": None}}
+
+
+def test_what_a_task_only_comes_after_is_not_loaded() -> None:
+    made = runnable((task_of(each), each), (task_of(a, after=(Edge("each"),)), a))
+    order = Order("task", ("a",), "r", outputs={"each": {"loop": {"into": "x", "items": {"url": "s3://gone"}}}})
+    assert do_order(made, PROFILE, order) == {"value": {"a": 1}}
