@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -263,6 +264,8 @@ class Pod:
             raise ValueError("no command specified")
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # Whoever ignores it hands that on, and a shell then cannot trap it.
+            if shutil.which(words[0], path=container.variables.get("PATH")) is None:
+                raise FileNotFoundError(f"{words[0]}: no such file or directory")
             words = ["/usr/bin/env", "--default-signal=INT", *words]
         return await asyncio.create_subprocess_exec(
             *words,
