@@ -58,7 +58,7 @@ def run_in_airflow(
             for number, shape in enumerate(shapes)
         ]
         jobs = [
-            Job(one.dag, run_id=f"run-{number}", conf=one.shape.given, startup_timeout=60)
+            Job(one.dag, f"run-{number}", one.shape.given, startup_timeout=60, seconds=300)
             for number, one in enumerate(exported)
         ]
         reports = run_dags(made, cluster, jobs, _SECONDS)
