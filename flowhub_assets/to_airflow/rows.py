@@ -16,20 +16,12 @@ from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.to_airflow.imported_modules import imports_of
 from flowhub_assets.to_airflow.stripping import stripped
 
-#: What `from flowhub import ...` finds in a pod, and where.
+#: The rooms of rows 1 to 4, which need the standard library only.
+_TRAVELLING = ("errors", "names", "ir", "runtime", "from_python")
+
+#: What `from flowhub import ...` finds in a pod, and where: the public names of those rooms.
 PUBLIC: Mapping[str, str] = MappingProxyType(
-    {
-        "FlowhubError": "flowhub_assets.errors",
-        "Toleration": "flowhub_assets.ir.placement",
-        "Volume": "flowhub_assets.ir.placement",
-        "VolumeMount": "flowhub_assets.ir.placement",
-        "flow": "flowhub_assets.from_python.flow",
-        "get_parser": "flowhub_assets.from_python.arguments",
-        "get_storage": "flowhub_assets.runtime.storage",
-        "parse_args": "flowhub_assets.from_python.arguments",
-        "show": "flowhub_assets.runtime.show",
-        "task": "flowhub_assets.from_python.task",
-    }
+    {name: home for name, home in flowhub_assets._HOME.items() if home.split(".")[1] in _TRAVELLING}
 )
 
 #: What runs first in a pod.

@@ -26,7 +26,7 @@ GPU = Placement(
     limit_memory="8Gi",
     tolerations=(Toleration("nvidia.com/gpu", "Exists", effect="NoSchedule"),),
     node_selector={"pool": "gpu"},
-    volume_mounts=(VolumeMount("cache", "/root/.cache"),),
+    volume_mounts=(VolumeMount("cache", "/models"),),
 )
 
 
@@ -196,7 +196,7 @@ def test_a_tasks_pod_has_all_that_it_asks_for_and_the_code_beside_it() -> None:
         "requests": {"cpu": "2", "memory": "4Gi"},
         "limits": {"memory": "8Gi", "nvidia.com/gpu": "1"},
     }
-    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/opt/flowhub", "/root/.cache"]
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/opt/flowhub", "/models"]
     assert [volume["name"] for volume in spec["volumes"]] == ["flowhub-code", "cache"]
     sources = spec["volumes"][0]["projected"]["sources"]
     assert [source["configMap"]["name"] for source in sources] == ["flow-code", "flow-code-2"]
