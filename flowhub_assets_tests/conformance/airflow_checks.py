@@ -11,19 +11,12 @@ from flowhub_assets_tests.airflow.environments import environment
 from flowhub_assets_tests.conformance.airflow_runs import run_in_airflow
 from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, FAILING_BRANCHES, LOOPS
 from flowhub_assets_tests.conformance.failing_shapes import FAILING
-from flowhub_assets_tests.conformance.runners import Ran
+from flowhub_assets_tests.conformance.runners import Ran, require_same
 from flowhub_assets_tests.conformance.setting_shapes import SETTINGS
 from flowhub_assets_tests.conformance.shapes import SHAPES, Shape
 from flowhub_assets_tests.conformance.yaml_shapes import FAILING_FILES, FILES
 
-#: A chain of two hundred tasks and a fan of forty cost minutes of pods, and no rule that smaller ones do not need.
-_LARGE = ("deep", "wide")
-
-EVERY: list[Shape] = [
-    one
-    for one in (*SHAPES, *SETTINGS, *BRANCHES, *LOOPS, *FILES, *FAILING, *FAILING_BRANCHES, *FAILING_FILES)
-    if one.name not in _LARGE
-]
+EVERY: list[Shape] = [*SHAPES, *SETTINGS, *BRANCHES, *LOOPS, *FILES, *FAILING, *FAILING_BRANCHES, *FAILING_FILES]
 
 
 def ran_in(
@@ -32,3 +25,10 @@ def ran_in(
     """How every shape ends in that Airflow, by its name."""
     files = {shape.name: write_shape(shape) for shape in EVERY}
     return run_in_airflow(environment(version), EVERY, files, factory.mktemp(f"airflow{version}"))
+
+
+def require_as_local(name: str, ran: Ran | AssertionError, expected: Ran) -> None:
+    """Raises AssertionError for a run that did not come to an end, or to another than the local runtime's."""
+    if isinstance(ran, AssertionError):
+        raise ran
+    require_same(name, ran, expected)

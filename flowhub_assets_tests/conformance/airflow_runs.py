@@ -27,7 +27,7 @@ from flowhub_assets_tests.airflow.kube_double import KubeDouble
 from flowhub_assets_tests.conformance.runners import Ran, as_json, load, merged_result, read_told
 from flowhub_assets_tests.conformance.shapes import Shape
 
-_SECONDS = 900.0
+_SECONDS = 1500.0
 _MODULE_IN_POD = re.compile(rf"({WORKFLOW_MODULE}\w+_)[0-9a-f]{{12}}")
 _CODE_IN_POD = re.compile(r"/[^\s\"]*/flowhub-[^/\s]+/code/")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flowhub_assets_tests.conformance.airflow_checks import EVERY, ran_in
-from flowhub_assets_tests.conformance.runners import Ran, require_same
+from flowhub_assets_tests.conformance.airflow_checks import EVERY, ran_in, require_as_local
+from flowhub_assets_tests.conformance.runners import Ran
 from flowhub_assets_tests.conformance.shapes import Shape
 
 
@@ -21,12 +21,9 @@ def ran(
 
 
 # The first one waits for all of them.
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shape", EVERY, ids=lambda shape: shape.name)
 def test_it_is_what_the_local_runtime_gives(
     shape: Shape, ran: dict[str, Ran | AssertionError], oracle: Callable[[Shape], Ran]
 ) -> None:
-    found = ran[shape.name]
-    if isinstance(found, AssertionError):
-        raise found
-    require_same("Airflow 2", found, oracle(shape))
+    require_as_local("Airflow 2", ran[shape.name], oracle(shape))
