@@ -1,7 +1,9 @@
-"""A fork in a process with threads, which may be in the middle of an import.
+"""A fork in a process with threads, which may be in the middle of an import, or of pydantic's first use.
 
 A forked child has one thread. A module lock that another thread held stays locked in it for ever, and a module
 which that thread had half imported stays half: whoever imports it in the child would wait, or get half a module.
+So it is with what a native library sets up once under a lock of its own: pydantic's serializer does, in Python code
+during which any other thread may fork.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 #: The longest time in seconds that a fork waits for other threads' imports.
@@ -21,10 +24,13 @@ _LONGEST_IMPORT = 5.0
 _LOOK = 0.005
 # Warning filters belong to the whole process: two threads would not give them back as they were.
 _one_at_a_time = threading.Lock()
+#: The modules whose first use is over.
+_used: set[ModuleType] = set()
 
 
 def fork() -> int:
     """os.fork() once no other thread imports anything. The child has SIGINT and SIGTERM blocked."""
+    _finish_first_uses()
     _wait_for_imports(_LONGEST_IMPORT)
     # A signal must not find the parent's handlers in the child: there it waits until the child has its own.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
@@ -39,6 +45,14 @@ def fork() -> int:
         if pid != 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return pid
+
+
+def _finish_first_uses() -> None:
+    """Has pydantic set up what it sets up once, or waits for the thread that has it do so."""
+    pydantic = sys.modules.get("pydantic.main")
+    if pydantic is not None and pydantic not in _used:
+        pydantic.create_model("FirstUse", value=(object, None))().model_dump(mode="json")
+        _used.add(pydantic)
 
 
 def _wait_for_imports(seconds: float) -> None:

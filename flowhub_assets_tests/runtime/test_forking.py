@@ -1,8 +1,9 @@
-"""A fork in the middle of another thread's import: the child imports the same module and does not hang."""
+"""A fork in the middle of another thread's import, or of its first use of pydantic: the child does not hang."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -67,3 +68,32 @@ def test_the_forking_threads_own_import_goes_on_in_the_child(tmp_path: Path, mon
         assert importlib.import_module("forks_on_import").seen
     finally:
         sys.modules.pop("forks_on_import", None)
+
+
+FIRST_USE = """
+import builtins, threading
+from pydantic import BaseModel
+from flowhub_assets.runtime.child import run_in_child
+
+class Model(BaseModel):
+    value: object = None
+
+found, real_import, begun = [], builtins.__import__, threading.Event()
+
+def slow_import(name, *rest, **more):
+    if threading.current_thread() is user:
+        begun.set()
+        threading.Event().wait(0.2)
+    return real_import(name, *rest, **more)
+
+user = threading.Thread(target=lambda: found.append(Model().model_dump(mode="json")), daemon=True)
+builtins.__import__ = slow_import
+user.start()
+assert begun.wait(20)
+print(run_in_child(lambda: Model(value={"a": 1}).model_dump(mode="json"), timeout=20))
+"""
+
+
+def test_a_child_does_not_wait_for_what_pydantic_sets_up_in_another_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_USE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("{'value': {'a': 1}}\n", "")
