@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flowhub_assets_tests.airflow.environments import Environment, settings
-from flowhub_assets_tests.airflow.kube_double import KubeDouble, kube_config
+from flowhub_assets_tests.kubernetes.double import KubeDouble, kube_config
 
 _DRIVERS = Path(__file__).parent / "drivers"
 

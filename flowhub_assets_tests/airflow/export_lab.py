@@ -23,7 +23,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_airflow.export import Export, export
 from flowhub_assets_tests.airflow.drive import Job, bare_python, run_dags
 from flowhub_assets_tests.airflow.environments import Environment
-from flowhub_assets_tests.airflow.kube_double import KubeDouble
+from flowhub_assets_tests.kubernetes.double import KubeDouble
 
 #: What typed nodes run in where the profile names no image.
 NODE_IMAGE = f"flowhub-assets:{metadata.version('flowhub-assets')}"

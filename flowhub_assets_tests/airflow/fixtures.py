@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from flowhub_assets_tests.airflow.drive import bare_python
 from flowhub_assets_tests.airflow.environments import VERSIONS, Environment, environment
-from flowhub_assets_tests.airflow.kube_double import KubeDouble
+from flowhub_assets_tests.kubernetes.fixtures import cluster, image_python
+
+__all__ = ["airflow", "cluster", "image_python"]
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -17,16 +15,3 @@ def airflow(request: pytest.FixtureRequest) -> Environment:
     """Airflow 2.11, then the newest 3.x."""
     version: str = request.param
     return environment(version)
-
-
-@pytest.fixture(scope="session")
-def image_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with nothing installed."""
-    return bare_python(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, image_python: Path) -> Iterator[KubeDouble]:
-    """A Kubernetes whose images all have the bare Python."""
-    with KubeDouble(tmp_path / "cluster", image_python) as cluster:
-        yield cluster

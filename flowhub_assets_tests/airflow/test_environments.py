@@ -14,7 +14,7 @@ from flowhub_assets_tests.airflow import environments
 from flowhub_assets_tests.airflow.drive import DriverFailed, Job, read_dags, run_dags
 from flowhub_assets_tests.airflow.environments import Environment, EnvironmentMissing, environment
 from flowhub_assets_tests.airflow.fixtures import airflow, cluster, image_python
-from flowhub_assets_tests.airflow.kube_double import KubeDouble
+from flowhub_assets_tests.kubernetes.double import KubeDouble
 
 DAG = '''
 """Four pods."""

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from flowhub_assets.cli.export import known_pipelines
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.pods.pod_manifest import PodSettings
 from flowhub_assets.to_airflow.dag_data import dag_data
 from flowhub_assets.to_airflow.dag_file import dag_file
 from flowhub_assets.to_airflow.export import export
-from flowhub_assets.to_airflow.pod_manifest import PodSettings
 from flowhub_assets.to_airflow.unsupported import refused
 from flowhub_assets_tests.airflow.drive import read_dags
 from flowhub_assets_tests.airflow.environments import Environment

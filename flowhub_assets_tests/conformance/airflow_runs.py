@@ -23,9 +23,9 @@ from flowhub_assets.runtime.secret_values import is_secret_name
 from flowhub_assets.to_airflow.export import export
 from flowhub_assets_tests.airflow.drive import Job, bare_python, run_dags
 from flowhub_assets_tests.airflow.environments import Environment
-from flowhub_assets_tests.airflow.kube_double import KubeDouble
 from flowhub_assets_tests.conformance.runners import Ran, as_json, load, merged_result, read_told
 from flowhub_assets_tests.conformance.shapes import Shape
+from flowhub_assets_tests.kubernetes.double import KubeDouble
 
 _SECONDS = 1500.0
 _MODULE_IN_POD = re.compile(rf"({WORKFLOW_MODULE}\w+_)[0-9a-f]{{12}}")

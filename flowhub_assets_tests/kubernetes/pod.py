@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flowhub_assets_tests.airflow import kube_container as kubelet
-from flowhub_assets_tests.airflow.kube_objects import Objects
+from flowhub_assets_tests.kubernetes import container as kubelet
+from flowhub_assets_tests.kubernetes.objects import Objects
 
 _GRACE_SECONDS = 5.0  # a cluster waits for up to 30
 _NODE = "node"

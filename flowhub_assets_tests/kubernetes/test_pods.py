@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from flowhub_assets_tests.airflow.fixtures import cluster, image_python
-from flowhub_assets_tests.airflow.kube_admission import faults, quantity
-from flowhub_assets_tests.airflow.kube_container import expand
-from flowhub_assets_tests.airflow.kube_double import KubeDouble, selects
-from flowhub_assets_tests.airflow.kube_objects import Objects, Refused
+from flowhub_assets_tests.kubernetes.admission import faults, quantity
+from flowhub_assets_tests.kubernetes.container import expand
+from flowhub_assets_tests.kubernetes.double import KubeDouble, selects
+from flowhub_assets_tests.kubernetes.fixtures import cluster, image_python
+from flowhub_assets_tests.kubernetes.objects import Objects, Refused
 
 __all__ = ["cluster", "image_python"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowhub_assets_tests.airflow.kube_objects import Objects
+from flowhub_assets_tests.kubernetes.objects import Objects
 
 
 class ConfigError(Exception):

@@ -31,9 +31,9 @@ from typing import Any, Self, TypeVar
 import yaml
 from aiohttp import WSMsgType, web
 
-from flowhub_assets_tests.airflow.kube_admission import KUBERNETES, faults
-from flowhub_assets_tests.airflow.kube_objects import Objects
-from flowhub_assets_tests.airflow.kube_pod import Container, Failing, Machine, Pod, log_lines
+from flowhub_assets_tests.kubernetes.admission import KUBERNETES, faults
+from flowhub_assets_tests.kubernetes.objects import Objects
+from flowhub_assets_tests.kubernetes.pod import Container, Failing, Machine, Pod, log_lines
 
 _CLOSING_SECONDS = 15.0
 _STDIN, _STDOUT, _STDERR, _ERROR = range(4)
