@@ -55,7 +55,7 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/vermin --quiet --violations --no-tips --target=3.9- $(ROWS_1_TO_4) flowhub_assets/to_airflow/boot.py flowhub_assets/to_airflow/dag_shell.py
+	$(BIN)/vermin --quiet --violations --no-tips --target=3.9- $(ROWS_1_TO_4) flowhub_assets/pods/boot.py flowhub_assets/to_airflow/dag_shell.py
 
 bench: $(VENV)/.dev ## measure the README's figures (ARGS="--readme" writes them there)
 	$(BIN)/python -m flowhub_assets_tests.benchmarks $(ARGS)

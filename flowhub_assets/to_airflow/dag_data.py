@@ -13,8 +13,8 @@ from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.task_tree import with_nested
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.names import airflow_name, dag_id, kubernetes_name
+from flowhub_assets.pods.pod_manifest import PodSettings, pod_manifest, runs_in_bare_image
 from flowhub_assets.to_airflow.operators import ARRIVAL, Operator, operators
-from flowhub_assets.to_airflow.pod_manifest import PodSettings, pod_manifest, runs_in_bare_image
 
 #: Seconds that a pod may take until it runs: an image of several GiB comes from a registry.
 SECONDS_TO_START = 600

@@ -8,8 +8,8 @@ from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.task_tree import all_tasks, told
 from flowhub_assets.names import dag_id
+from flowhub_assets.pods.pod_manifest import OWN_PATHS, OWN_VOLUMES, PodSettings, runs_in_bare_image
 from flowhub_assets.to_airflow.dag_data import of_type, schedule_words, schedules, waits_for_objects
-from flowhub_assets.to_airflow.pod_manifest import OWN_PATHS, OWN_VOLUMES, PodSettings, runs_in_bare_image
 
 #: Airflow's own default of [core] max_map_length.
 MOST_MAPPED = 1024

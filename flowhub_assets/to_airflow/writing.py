@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flowhub_assets.errors import DefinitionError, InputError
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.pods.configmap import same_content
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_airflow.configmap import same_content
 from flowhub_assets.to_airflow.export import Export, export
 
 #: Where the files go if no folder is named, as FlowHub has it.

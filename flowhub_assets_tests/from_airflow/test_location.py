@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from flowhub_assets.definitions import location
+from flowhub_assets.pods.pod_manifest import PodSettings
 from flowhub_assets.to_airflow.dag_data import dag_data
 from flowhub_assets.to_airflow.dag_file import dag_file
-from flowhub_assets.to_airflow.pod_manifest import PodSettings
 from flowhub_assets_tests.airflow.drive import read_dags
 from flowhub_assets_tests.airflow.environments import ROOT, Environment, environment, settings
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from flowhub_assets.runtime.pod_values import LARGEST
+from flowhub_assets_tests.pods.bare_pods import Export, bare_python, ended, export, noise
 from flowhub_assets_tests.s3_server import S3Server, shared_s3
-from flowhub_assets_tests.to_airflow.pods import Export, bare_python, ended, export, noise
 
 __all__ = ["shared_s3"]
 

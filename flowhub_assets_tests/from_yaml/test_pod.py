@@ -16,7 +16,7 @@ from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets_tests.checkout import ROOT
-from flowhub_assets_tests.to_airflow.pods import Export, bare_python, export
+from flowhub_assets_tests.pods.bare_pods import Export, bare_python, export
 
 NODES = """\
 from flowhub.nodes import Node, NodeContext, NodeInput, NodeOutput, registry

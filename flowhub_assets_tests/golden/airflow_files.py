@@ -10,8 +10,8 @@ import hashlib
 import re
 
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
+from flowhub_assets.pods.archive import unpack
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_airflow.archive import unpack
 from flowhub_assets.to_airflow.export import Export, export
 
 #: The profile that ``flowhub export airflow`` takes where a pipeline has it.

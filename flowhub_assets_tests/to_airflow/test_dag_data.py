@@ -11,8 +11,8 @@ import pytest
 from flowhub_assets.ir.pipeline import Asset, Node, Pipeline, Retry
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.pods.pod_manifest import Clone, PodSettings
 from flowhub_assets.to_airflow.dag_data import asset_uri, dag_data
-from flowhub_assets.to_airflow.pod_manifest import Clone, PodSettings
 from flowhub_assets.to_airflow.unsupported import refused, unsupported
 from flowhub_assets_tests.ir.pipelines_as_data import item_task, loop_of, pipeline_of, task_of
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from flowhub_assets.from_python.loading import load_file
 from flowhub_assets.from_yaml.loading import load_file as load_pipeline_file
 from flowhub_assets.ir.pipeline import Pipeline
-from flowhub_assets.to_airflow.archive import unpack
-from flowhub_assets.to_airflow.configmap import Contents, config_maps
+from flowhub_assets.pods.archive import unpack
+from flowhub_assets.pods.configmap import Contents, config_maps
 from flowhub_assets.to_airflow.export import export
 
 NAMES = ("ACCESS_KEY", "SECRET_KEY", "API_TOKEN", "DATABASE_PASSWORD", "GITHUB_TOKEN", "CREDENTIALS", "PRIVATE_KEY")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowhub_assets.to_airflow.secret_looks import look_of, without_looks
+from flowhub_assets.pods.secret_looks import look_of, without_looks
 
 # Put together here, so that scanners of this repository find none.
 SECRETS = {

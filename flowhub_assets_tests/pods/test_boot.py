@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flowhub_assets.to_airflow.archive import pack
-from flowhub_assets_tests.to_airflow.pods import Export, bare_python, export
+from flowhub_assets.pods.archive import pack
+from flowhub_assets_tests.pods.bare_pods import Export, bare_python, export
 
 FLOW = """\
 from flowhub import flow, task

@@ -13,8 +13,8 @@ from types import MappingProxyType
 import flowhub_assets
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.task_tree import all_tasks
-from flowhub_assets.to_airflow.imported_modules import imports_of
-from flowhub_assets.to_airflow.stripping import stripped
+from flowhub_assets.pods.imported_modules import imports_of
+from flowhub_assets.pods.stripping import stripped
 
 #: The rooms of rows 1 to 4, which need the standard library only.
 _TRAVELLING = ("errors", "names", "ir", "runtime", "from_python")

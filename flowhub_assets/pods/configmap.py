@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.to_airflow.archive import pack, unpack
-from flowhub_assets.to_airflow.spreading import LARGEST, spread
-from flowhub_assets.to_airflow.yaml_text import block, quoted
+from flowhub_assets.pods.archive import pack, unpack
+from flowhub_assets.pods.spreading import LARGEST, spread
+from flowhub_assets.pods.yaml_text import block, quoted
 
 _LABELS = {"app.kubernetes.io/managed-by": "flowhub-assets", "app.kubernetes.io/component": "pipeline-code"}
 _PIPELINE = "flowhub/pipeline"

@@ -7,8 +7,8 @@ import bisect
 import re
 from collections.abc import Iterator
 
-from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, end_of, lines_of, range_of, statements
-from flowhub_assets.to_airflow.imported_modules import is_for_type_checkers
+from flowhub_assets.pods.cutting import Range, cut, docstrings, end_of, lines_of, range_of, statements
+from flowhub_assets.pods.imported_modules import is_for_type_checkers
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -13,10 +13,10 @@ from flowhub_assets.ir import kubernetes_names
 from flowhub_assets.ir.encoding import plain
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.task_tree import all_tasks, told, with_env
+from flowhub_assets.pods.secret_looks import look_of
+from flowhub_assets.pods.secret_words import holds, line_of
 from flowhub_assets.runtime.profile_references import referenced_variable
 from flowhub_assets.runtime.secret_values import is_secret_name
-from flowhub_assets.to_airflow.secret_looks import look_of
-from flowhub_assets.to_airflow.secret_words import holds, line_of
 
 _EFFECT = "a secret would be written into the ConfigMap and the DAG, so nothing was exported"
 _NO_POD = "no pod could have it, so nothing was exported"

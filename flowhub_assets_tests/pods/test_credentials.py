@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowhub_assets.ir.pipeline import Loop, Node, Pipeline, Source, Task
-from flowhub_assets.to_airflow.credentials import Credentials, create_secret_command, credentials
+from flowhub_assets.pods.credentials import Credentials, create_secret_command, credentials
 
 SECRET = "my-flow-secrets"
 AWS_KEY = "AKIA" + "Q4R7T2W9Y6U3I8O5"

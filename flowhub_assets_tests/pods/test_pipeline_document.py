@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from flowhub_assets.ir.pipeline import Node, Pipeline, Source, Task
+from flowhub_assets.pods.pipeline_document import pipeline_text
 from flowhub_assets.runtime.pod_files import read_pod_files
-from flowhub_assets.to_airflow.pipeline_document import pipeline_text
 
 
 def made(folder: Path, ending: str) -> Pipeline:

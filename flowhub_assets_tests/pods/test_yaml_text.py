@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowhub_assets.to_airflow.yaml_text import block, quoted
+from flowhub_assets.pods.yaml_text import block, quoted
 
 ODD = " \t\n\n#-:|>a\"'\\%@`{[&*!?,\r\x00\x7f\x85\u2028\u2029\ufeff\ufffe😀한"
 TEXTS = st.text(st.one_of(st.sampled_from(ODD), st.characters(exclude_categories=["Cs"])), max_size=20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.to_airflow.code_secrets import CleanCode, clean_code
+from flowhub_assets.pods.code_secrets import CleanCode, clean_code
 
 LITERAL = "pl4nted-secret-7f3a"
 LITERALS = {LITERAL: ("SECRET_KEY",)}

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Source
+from flowhub_assets.pods.composed_texts import composed_texts
+from flowhub_assets.pods.cutting import Range, cut, docstrings, lines_of, range_of, segment
+from flowhub_assets.pods.secret_looks import look_of, without_looks
+from flowhub_assets.pods.secret_words import holds, is_ordinary, masked
 from flowhub_assets.runtime.secret_values import is_secret_name
-from flowhub_assets.to_airflow.composed_texts import composed_texts
-from flowhub_assets.to_airflow.cutting import Range, cut, docstrings, lines_of, range_of, segment
-from flowhub_assets.to_airflow.secret_looks import look_of, without_looks
-from flowhub_assets.to_airflow.secret_words import holds, is_ordinary, masked
 
 _EFFECT = "it would be readable in the ConfigMap, so nothing was exported"
 _REMEDY = (

@@ -10,7 +10,7 @@ import pytest
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir.pipeline import Pipeline, Source, Task
-from flowhub_assets.to_airflow.code_files import code_files
+from flowhub_assets.pods.code_files import code_files
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from flowhub_assets.to_airflow.imported_modules import imports_of
+from flowhub_assets.pods.imported_modules import imports_of
 
 
 def imported(code: str, package: str = "") -> list[tuple[str, tuple[str, ...], int]]:

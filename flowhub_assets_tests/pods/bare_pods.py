@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flowhub_assets.to_airflow import boot
-from flowhub_assets.to_airflow.archive import pack
+from flowhub_assets.pods import boot
+from flowhub_assets.pods.archive import pack
 from flowhub_assets_tests.checkout import ROOT
 
 _MOST_CHARACTERS = 96 * 1024

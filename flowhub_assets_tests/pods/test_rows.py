@@ -17,13 +17,13 @@ import yaml
 import flowhub_assets
 from flowhub_assets.from_python.loading import load_file
 from flowhub_assets.ir.pipeline import Loop, Pipeline, Source, Task
-from flowhub_assets.to_airflow import rows
-from flowhub_assets.to_airflow.archive import pack, unpack
+from flowhub_assets.pods import rows
+from flowhub_assets.pods.archive import pack, unpack
+from flowhub_assets.pods.rows import Needs, needs_of, travelling_rows
 from flowhub_assets.to_airflow.export import export
-from flowhub_assets.to_airflow.rows import Needs, needs_of, travelling_rows
 from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, LOOPS
 from flowhub_assets_tests.conformance.shapes import SHAPES
-from flowhub_assets_tests.to_airflow.pods import bare_python
+from flowhub_assets_tests.pods.bare_pods import bare_python
 
 ALL = Needs(*[True] * 7)
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.to_airflow.archive import pack, unpack
-from flowhub_assets.to_airflow.configmap import ConfigMapFile, Contents, config_maps, same_content
+from flowhub_assets.pods.archive import pack, unpack
+from flowhub_assets.pods.configmap import ConfigMapFile, Contents, config_maps, same_content
 
 BOOT = 'def main():\n    print("started")\n\n\nmain()\n'
 TEXTS = {"boot.py": BOOT, "pipeline.json": '{\n  "flow": "한글 \\"x\\""\n}\n'}

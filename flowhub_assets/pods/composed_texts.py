@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator
 
-from flowhub_assets.to_airflow.cutting import Range, range_of
+from flowhub_assets.pods.cutting import Range, range_of
 
 #: Stands for what is only known when the file runs.
 _UNKNOWN = "\0"

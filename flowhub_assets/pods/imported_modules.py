@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flowhub_assets.to_airflow.cutting import statements_in
+from flowhub_assets.pods.cutting import statements_in
 
 
 @dataclass(frozen=True)

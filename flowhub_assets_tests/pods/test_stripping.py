@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import flowhub_assets
-from flowhub_assets.to_airflow.stripping import stripped
+from flowhub_assets.pods.stripping import stripped
 
 PACKAGE = Path(flowhub_assets.__path__[0])
 OURS = sorted(

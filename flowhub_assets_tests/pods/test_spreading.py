@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.to_airflow.archive import unpack
-from flowhub_assets.to_airflow.spreading import spread
+from flowhub_assets.pods.archive import unpack
+from flowhub_assets.pods.spreading import spread
 
 SMALL = 2000
 

@@ -11,8 +11,8 @@ from typing import Any
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.task_tree import all_tasks
-from flowhub_assets.to_airflow.extra_packages import extra_files
-from flowhub_assets.to_airflow.imported_modules import imports_of
+from flowhub_assets.pods.extra_packages import extra_files
+from flowhub_assets.pods.imported_modules import imports_of
 
 _NOT_EXPORTED = "nothing was exported"
 

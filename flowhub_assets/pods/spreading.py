@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.to_airflow.archive import pack
+from flowhub_assets.pods.archive import pack
 
 #: What Kubernetes takes in one ConfigMap: the bytes of all its values, decoded (MaxSecretSize of its validation).
 LARGEST = 1024 * 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowhub_assets.errors import ProfileError
-from flowhub_assets.to_airflow.extra_packages import extra_files
+from flowhub_assets.pods.extra_packages import extra_files
 
 
 def files(folder: Path, *entries: object) -> list[str]:
