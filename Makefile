@@ -70,7 +70,7 @@ airflow-envs: $(VENV)/.dev ## make the environments of Airflow 2.11 and 3.x that
 	$(BIN)/python -m flowhub_assets_tests.airflow.environments
 
 lock: $(VENV)/.dev ## compute deploy/constraints*.txt anew from pyproject.toml and deploy/airflow-3.in
-	$(LOCK) pyproject.toml --extra demo --extra dev --extra ml --extra nodes --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
+	$(LOCK) pyproject.toml --extra demo --extra deploy --extra dev --extra ml --extra nodes --extra postgres --extra screenshots --extra server --extra templates --output-file deploy/constraints.txt
 	$(LOCK) pyproject.toml --extra airflow --output-file deploy/constraints-airflow-2.txt
 	$(LOCK) deploy/airflow-3.in --output-file deploy/constraints-airflow-3.txt
 
