@@ -1,10 +1,11 @@
-"""What an API server says of a pod before it takes it; an empty list for one that is as it should be."""
+"""What an API server says of a pod or a Job before it takes it; an empty list for one that is as it should be."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 KUBERNETES = "1.30"
@@ -17,17 +18,63 @@ _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _QUANTITY = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)((?:[KMGTPE]i|[numkMGTPE])|[eE][+-]?\d+)?")
 _POWERS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _LARGEST_ANNOTATIONS = 256 * 1024
+_LONGEST_LABEL = 63
 
 
 def faults(pod: Mapping[str, Any]) -> list[str]:
     """The schema first (unknown fields are faults); then the rules for names, labels, mounts and resources."""
-    import kubernetes_validate
+    if fault := schema_fault(pod):
+        return [fault]
+    return rule_faults(pod)
 
-    try:
-        kubernetes_validate.validate(dict(pod), KUBERNETES, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        where = ".".join(str(part) for part in error.absolute_path)
-        return [f"{where}: {error.message}"]
+
+def job_faults(job: Mapping[str, Any]) -> list[str]:
+    """The same of a Job, whose pods are held to a pod's rules."""
+    if fault := schema_fault(job):
+        return [fault]
+    name, spec = job["metadata"].get("name") or "", job["spec"]
+    template = spec["template"]
+    metadata = {**(template.get("metadata") or {}), "name": name}
+    found = _metadata_faults(job["metadata"])
+    if len(name) > _LONGEST_LABEL:
+        found.append(f'spec.template.labels: Invalid value: "{name}": must be no more than {_LONGEST_LABEL} characters')
+        metadata["name"] = "p"
+    policy = template["spec"].get("restartPolicy")
+    if policy not in ("Never", "OnFailure"):
+        found.append('spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"')
+    if spec.get("podFailurePolicy") and policy != "Never":
+        found.append(f'spec.template.spec.restartPolicy: Invalid value: "{policy}": only "Never" is supported')
+    for number, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
+        if ("onExitCodes" in rule) == bool(rule.get("onPodConditions")):
+            found.append(
+                f"spec.podFailurePolicy.rules[{number}]: specifying one of onExitCodes and onPodConditions is required"
+            )
+    return found + rule_faults({"metadata": metadata, "spec": template["spec"]})
+
+
+def schema_fault(document: Mapping[str, Any]) -> str:
+    """Where a document is not as Kubernetes' own schema says, unknown fields included; empty where it is."""
+    validator = _validator(document["kind"], document["apiVersion"])
+    error = next(validator.iter_errors(dict(document)), None)
+    return "" if error is None else f"{'.'.join(str(part) for part in error.absolute_path)}: {error.message}"
+
+
+@cache
+def _validator(kind: str, version: str) -> Any:
+    """The schema of kubernetes-validate, strict; read once, where its own ``validate`` reads it every time."""
+    from jsonschema.validators import Draft202012Validator
+    from kubernetes_validate.utils import all_versions, schema_contents
+    from referencing import Registry, Resource
+
+    newest = [found for found in all_versions() if found.startswith(f"{KUBERNETES}.")][-1]
+    folder = f"kubernetes-json-schema/v{newest}-local-strict"
+    schema = schema_contents(f"{folder}/{kind.lower()}-{version.replace('/', '-')}.json", KUBERNETES)
+    definitions = Resource.from_contents(schema_contents(f"{folder}/_definitions.json", KUBERNETES))
+    return Draft202012Validator(schema, registry=definitions @ (Resource.from_contents(schema) @ Registry()))
+
+
+def rule_faults(pod: Mapping[str, Any]) -> list[str]:
+    """What the API server checks beyond the schema."""
     found = _metadata_faults(pod["metadata"])
     spec = pod["spec"]
     volumes = [volume["name"] for volume in spec.get("volumes") or []]
