@@ -64,8 +64,16 @@ def document(pipeline: Pipeline) -> _Document:
     )
 
 
-_METADATA = ("description", "namespace", "owners", "tags", "annotations")
-_DEPLOYMENT = ("volumes", "service_account_name", "airflow_sidecar_image", "repo", "path", "function")
+_METADATA = ("description", "namespace", "owners", "tags", "labels", "annotations")
+_DEPLOYMENT = (
+    "volumes",
+    "service_account_name",
+    "image_pull_secrets",
+    "airflow_sidecar_image",
+    "repo",
+    "path",
+    "function",
+)
 
 
 class _Writer:

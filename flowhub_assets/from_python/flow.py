@@ -154,8 +154,10 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "tags": options.texts("tags", words.get("tags"), "tag1"),
         "owners": options.texts("owners", words.get("owners"), "team:data"),
         "volumes": placing.parts("volumes", words.get("volumes"), Volume),
+        "labels": options.mapping("labels", words.get("labels"), "{'team': 'data'}"),
         "annotations": options.mapping("annotations", words.get("annotations"), "{'key': 'value'}"),
         "service_account_name": options.text("service_account_name", words.get("service_account_name"), "my-sa"),
+        "image_pull_secrets": options.texts("image_pull_secrets", words.get("image_pull_secrets"), "my-registry"),
         "airflow_sidecar_image": options.text("airflow_sidecar_image", words.get("airflow_sidecar_image"), "image:tag"),
         "repo": options.text("repo", words.get("repo"), "https://example.com/team/pipelines.git"),
         "path": options.text("path", words.get("path"), "pipelines/my_flow"),
@@ -195,8 +197,10 @@ def flow(
     params: Optional[Mapping[str, Any]] = None,
     tags: Optional[Sequence[str]] = None,
     volumes: Optional[Sequence[Union[Volume, Mapping[str, Any]]]] = None,
+    labels: Optional[Mapping[str, str]] = None,
     annotations: Optional[Mapping[str, str]] = None,
     service_account_name: Optional[str] = None,
+    image_pull_secrets: Optional[Sequence[str]] = None,
     on_failure: Optional[Callable[..., Any]] = None,
     airflow_sidecar_image: Optional[str] = None,
     repo: Optional[str] = None,
@@ -215,8 +219,9 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     defaults, ``on_failure`` the task that runs once when the run has failed. ``schedule`` is a cron expression
     of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in ``timezone``
     (an IANA name, UTC if none is given); ``owners`` are e-mail addresses or 'team:name'. ``namespace``,
-    ``volumes``, ``annotations`` and ``service_account_name`` are Kubernetes'; ``repo`` and ``path`` say where
-    the code can be cloned from. Name and description default to the function's own and its docstring.
+    ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are Kubernetes', and
+    those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and description
+    default to the function's own and its docstring.
 
     In a script that Python executes, this runs the script's command line and ends the process.
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.

@@ -14,12 +14,14 @@ from flowhub_assets.ir.spelling import did_you_mean, listed
 #: The keywords of @task beside name and env, which @flow has too.
 _TASK_WORDS = (
     "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
-    " limit_gpu retries retry_delay retry_backoff retry_on timeout pool priority"
+    " limit_gpu ephemeral_storage limit_ephemeral_storage gpu_resource affinity labels annotations service_account_name"
+    " image_pull_secrets priority_class_name active_deadline retries retry_delay retry_backoff retry_on timeout pool"
+    " priority"
 ).split()
 #: The keywords of @flow beside name and env.
 _FLOW_WORDS = (
-    "description namespace params tags volumes annotations service_account_name on_failure airflow_sidecar_image"
-    " repo path schedule timezone owners"
+    "description namespace params tags volumes labels annotations service_account_name image_pull_secrets on_failure"
+    " airflow_sidecar_image repo path schedule timezone owners"
 ).split()
 _BOTH = ["name", "env"]
 
@@ -108,6 +110,14 @@ def seconds(word: str, value: object) -> Optional[float]:
     if hasattr(value, "total_seconds"):
         return float(value.total_seconds())
     raise wrong(word, value, f"seconds or a timedelta: {word}=600, {word}=timedelta(minutes=10)")
+
+
+def whole_seconds(word: str, value: object) -> Optional[int]:
+    """Whole seconds, of a number or a timedelta; None stays None."""
+    number = seconds(word, value)
+    if number is None or number.is_integer():
+        return None if number is None else int(number)
+    raise wrong(word, value, f"whole seconds: {word}=3600, {word}=timedelta(hours=1)")
 
 
 def retry(words: Mapping[str, Any]) -> Retry:

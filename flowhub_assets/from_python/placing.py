@@ -23,6 +23,8 @@ _QUANTITIES = {
     "cpu": "2",
     "memory": "4Gi",
     "gpu": "1",
+    "ephemeral_storage": "10Gi",
+    "limit_ephemeral_storage": "20Gi",
     "request_cpu": "2",
     "request_memory": "4Gi",
     "limit_cpu": "4",
@@ -44,6 +46,16 @@ def placement(words: Mapping[str, Any]) -> Placement:
         tolerations=parts("tolerations", words.get("tolerations"), Toleration),
         node_selector=options.mapping("node_selector", words.get("node_selector"), "{'kubernetes.io/arch': 'amd64'}"),
         volume_mounts=parts("volume_mounts", words.get("volume_mounts"), VolumeMount),
+        ephemeral_storage=amounts["ephemeral_storage"],
+        limit_ephemeral_storage=amounts["limit_ephemeral_storage"],
+        gpu_resource=options.text("gpu_resource", words.get("gpu_resource"), "nvidia.com/gpu"),
+        affinity=options.mapping("affinity", words.get("affinity"), "{'nodeAffinity': {...}}"),
+        labels=options.mapping("labels", words.get("labels"), "{'team': 'data'}"),
+        annotations=options.mapping("annotations", words.get("annotations"), "{'key': 'value'}"),
+        service_account_name=options.text("service_account_name", words.get("service_account_name"), "my-sa"),
+        image_pull_secrets=options.texts("image_pull_secrets", words.get("image_pull_secrets"), "my-registry"),
+        priority_class_name=options.text("priority_class_name", words.get("priority_class_name"), "batch-low"),
+        active_deadline=options.whole_seconds("active_deadline", words.get("active_deadline")),
     )
 
 

@@ -217,6 +217,16 @@ def task(
     limit_cpu: Optional[Amount] = None,
     limit_memory: Optional[Amount] = None,
     limit_gpu: Optional[Amount] = None,
+    ephemeral_storage: Optional[Amount] = None,
+    limit_ephemeral_storage: Optional[Amount] = None,
+    gpu_resource: Optional[str] = None,
+    affinity: Optional[Mapping[str, Any]] = None,
+    labels: Optional[Mapping[str, str]] = None,
+    annotations: Optional[Mapping[str, str]] = None,
+    service_account_name: Optional[str] = None,
+    image_pull_secrets: Optional[Sequence[str]] = None,
+    priority_class_name: Optional[str] = None,
+    active_deadline: Optional[Seconds] = None,
     retries: int = 0,
     retry_delay: Optional[Seconds] = None,
     retry_backoff: Optional[str] = None,
@@ -234,12 +244,21 @@ def task(function: Any = None, /, **words: Any) -> Any:
 
     ``image`` is the container image to run in; ``cpu``, ``memory`` and ``gpu`` are requests in Kubernetes'
     quantities ('500m', '4Gi', '1'; numbers are taken too), ``limit_cpu`` and ``limit_memory`` limits;
-    request_cpu, request_memory and limit_gpu are older spellings of cpu, memory and gpu. ``retries`` counts
-    further tries after a failure, ``retry_delay`` and ``timeout`` are seconds or timedeltas. ``retry_backoff`` says
-    how the delay grows ('constant', 'linear' or 'exponential'), ``retry_on`` which errors are worth another try, by
-    class or name, those derived from them too; all are if none is named. ``pool`` limits how many tasks run at
-    once, a higher ``priority`` starts first, ``env`` is laid over the profile for this task alone. The docstring is
-    the task's description.
+    request_cpu, request_memory and limit_gpu are older spellings of cpu, memory and gpu. ``ephemeral_storage`` and
+    its limit are the node's disk. ``gpu`` may name a preset of the profile: 'a100', or 'a100:2' for two; or
+    ``gpu_resource`` says what a GPU is called ('amd.com/gpu'). ``affinity`` is a dict in Kubernetes' own words;
+    ``tolerations``, ``node_selector``, ``volume_mounts``, ``labels``, ``annotations``, ``service_account_name``,
+    ``image_pull_secrets`` and ``priority_class_name`` are Kubernetes' too, and go before what the flow says.
+
+    ``timeout`` is how long one try of the function may take, wherever it runs. ``active_deadline`` is Kubernetes': how
+    long its pod may be there, pulling the image and starting included, and under Dagster (where it is that of the
+    Job) waiting for a node as well; then Kubernetes ends it, whatever it does. It is the longer of the two.
+
+    ``retries`` counts further tries after a failure, ``retry_delay`` and ``timeout`` are seconds or timedeltas.
+    ``retry_backoff`` says how the delay grows ('constant', 'linear' or 'exponential'), ``retry_on`` which errors are
+    worth another try, by class or name, those derived from them too; all are if none is named. ``pool`` limits how many
+    tasks run at once, a higher ``priority`` starts first, ``env`` is laid over the profile for this task alone. The
+    docstring is the task's description.
 
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """

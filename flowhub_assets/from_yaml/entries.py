@@ -9,7 +9,7 @@ from typing import Any
 
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.from_yaml.function_names import lacks
-from flowhub_assets.from_yaml.placing import placement
+from flowhub_assets.from_yaml.placing import PLACEMENT_KEYS, placement
 from flowhub_assets.from_yaml.profile_values import profile_values
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.pipeline import Asset, Node, Retry, Source
@@ -60,7 +60,7 @@ _HINTS = {
     "condition": "write when",
     "retries": "write retry: {times: 3}",
     "retryDelay": "write retry: {times: 3, delay: 30s}",
-    **{key: f"move it under placement: {{{key}: ...}}" for key in ("image", "cpu", "memory", "gpu")},
+    **{key: f"move it under placement: {{{key}: ...}}" for key in PLACEMENT_KEYS},
 }
 
 

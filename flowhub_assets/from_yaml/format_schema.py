@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from flowhub_assets.from_yaml import entries, placing, triggers
+from flowhub_assets.from_yaml.affinity_schema import affinity_schema
 
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 _OBJECT: Schema = {"type": "object"}
+_LABELS: Schema = {**_OBJECT, "additionalProperties": _TEXT}
 _FLAG: Schema = {"type": "boolean"}
 _WHOLE: Schema = {"type": "integer"}
 _QUANTITY: Schema = {"type": ["string", "number"]}
@@ -45,6 +47,7 @@ def pipeline_schema() -> Schema:
             "finally": (_list(_ref("node")), "Run at the end of each run, failed or not; not if it is cancelled."),
             "volumes": (_list(_ref("volume")), "Volumes that nodes may mount."),
             "serviceAccountName": (_TEXT, "The Kubernetes service account of its pods."),
+            "imagePullSecrets": (_TEXTS, "The Kubernetes secrets with which its pods pull their images."),
             "airflowSidecarImage": (_TEXT, "The image of the sidecar in an Airflow export."),
             "repo": (_TEXT, "The git repository that its code can be cloned from."),
             "path": (_TEXT, "The folder in that repository."),
@@ -64,7 +67,8 @@ def definitions() -> dict[str, Schema]:
                 "namespace": (_TEXT, "The Kubernetes namespace of its pods."),
                 "owners": (_TEXTS, "E-mail addresses, or team:name."),
                 "tags": (_TEXTS, "Words to find it by."),
-                "annotations": ({**_OBJECT, "additionalProperties": _TEXT}, "Kubernetes annotations of its pods."),
+                "labels": (_LABELS, "Kubernetes labels of its pods."),
+                "annotations": (_LABELS, "Kubernetes annotations of its pods."),
             },
             required=("name",),
         ),
@@ -199,16 +203,27 @@ def _placement() -> dict[str, Schema]:
         "image": (_TEXT, "The image to run in; it needs Python and nothing else."),
         "cpu": (_QUANTITY, "Cores that it asks for: 2, 500m."),
         "memory": (_QUANTITY, "Memory that it asks for: 4Gi."),
-        "gpu": ({"type": ["string", "integer", "null"]}, "GPUs that it asks for."),
+        "gpu": ({"type": ["string", "integer", "null"]}, "GPUs that it asks for: 1, a preset of the profile, a100:2."),
         "limitCpu": (_QUANTITY, "The most cores that it may use."),
         "limitMemory": (_QUANTITY, "The most memory that it may use."),
         "tolerations": (_list(_ref("toleration")), "Taints of machines that it tolerates."),
-        "nodeSelector": ({**_OBJECT, "additionalProperties": _TEXT}, "Labels that the machine must have."),
+        "nodeSelector": (_LABELS, "Labels that the machine must have."),
         "volumeMounts": (_list(_ref("volumeMount")), "Volumes of the pipeline that it mounts."),
+        "ephemeralStorage": (_QUANTITY, "The node's disk that it asks for: 10Gi."),
+        "limitEphemeralStorage": (_QUANTITY, "The most of the node's disk that it may use."),
+        "gpuResource": (_TEXT, "What a GPU is called there: nvidia.com/gpu, unless this says otherwise."),
+        "affinity": (_ref("affinity"), "Kubernetes' affinity: nodeAffinity, podAffinity, podAntiAffinity."),
+        "labels": (_LABELS, "Labels of the pod, over those of the pipeline."),
+        "annotations": (_LABELS, "Annotations of the pod, over those of the pipeline."),
+        "serviceAccountName": (_TEXT, "The pod's service account, in place of the pipeline's."),
+        "imagePullSecrets": (_TEXTS, "Secrets with which the image is pulled, beside those of the pipeline."),
+        "priorityClassName": (_TEXT, "The pod's priority class."),
+        "activeDeadline": (_ref("duration"), "How long the pod may be there, pulling its image included: 1h."),
     }
     assert tuple(described) == placing.PLACEMENT_KEYS
     return {
         "placement": _object(described),
+        **affinity_schema(),
         "toleration": _object(
             {
                 "key": (_TEXT, "The taint's key."),

@@ -17,7 +17,8 @@ _WORD = re.compile(r"[\w-]+")
 _TASK = re.compile(r"(?<!['\w.-])task(s?)(?!['\w.-])")
 _SNAKE = re.compile(
     r"\b(limit_cpu|limit_memory|node_selector|toleration_seconds|mount_path|sub_path|read_only|host_path|empty_dir"
-    r"|config_map|persistent_volume_claim|service_account_name|airflow_sidecar_image)\b"
+    r"|config_map|persistent_volume_claim|service_account_name|airflow_sidecar_image|ephemeral_storage"
+    r"|limit_ephemeral_storage|gpu_resource|image_pull_secrets|priority_class_name|active_deadline)\b"
 )
 _PARAM = re.compile(r"\bparam '([^']*)'")
 _KEYWORD = re.compile(r"\b(\w+)='([^']*)'")
@@ -27,6 +28,8 @@ _KEYS = {
     "owner": "owners",
     "tag": "tags",
     "annotation": "annotations",
+    "label": "labels",
+    "GPU": "profiles",
     "profile": "profiles",
     "param": "params",
     "toleration": "tolerations",
@@ -82,11 +85,14 @@ def _path_in_param(written: Any, start: Path, what: str) -> Path:
 
 
 def _find(data: Any, path: Path, key: str, words: list[str]) -> Path | None:
-    """Below ``path``, the value of ``key``; in it, one that the message names."""
+    """Below ``path``, the value of ``key``; in it the first one that the message names, and so on inside of that."""
     for at, value in _walk(data, path):
         if at[-1] == key:
-            named = [inner for inner, item in _walk(value, at) if inner[-1] in words or item in words]
-            return named[0] if named else at
+            found = at
+            for inner, item in _walk(value, at):
+                if (inner[-1] in words or item in words) and inner[: len(found)] == found:
+                    found = inner
+            return found
     return None
 
 

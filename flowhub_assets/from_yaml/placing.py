@@ -20,6 +20,16 @@ PLACEMENT_KEYS = (
     "tolerations",
     "nodeSelector",
     "volumeMounts",
+    "ephemeralStorage",
+    "limitEphemeralStorage",
+    "gpuResource",
+    "affinity",
+    "labels",
+    "annotations",
+    "serviceAccountName",
+    "imagePullSecrets",
+    "priorityClassName",
+    "activeDeadline",
 )
 TOLERATION_KEYS = ("key", "operator", "value", "effect", "tolerationSeconds")
 MOUNT_KEYS = ("name", "mountPath", "subPath", "readOnly")
@@ -43,6 +53,16 @@ def placement(node: Section, run_on: str | None) -> Placement:
         tolerations=tuple(_toleration(part) for part in given.sections("tolerations", "{key: gpu, operator: Exists}")),
         node_selector=labels(given, "nodeSelector"),
         volume_mounts=tuple(_mount(part) for part in given.sections("volumeMounts", "{name: data, mountPath: /data}")),
+        ephemeral_storage=_quantity(given, "ephemeralStorage"),
+        limit_ephemeral_storage=_quantity(given, "limitEphemeralStorage"),
+        gpu_resource=given.text("gpuResource", "nvidia.com/gpu"),
+        affinity=given.mapping("affinity", "{nodeAffinity: {...}}"),
+        labels=labels(given, "labels"),
+        annotations=labels(given, "annotations"),
+        service_account_name=given.text("serviceAccountName", "my-sa"),
+        image_pull_secrets=given.texts("imagePullSecrets", "my-registry"),
+        priority_class_name=given.text("priorityClassName", "batch-low"),
+        active_deadline=_whole_seconds(given, "activeDeadline"),
     )
 
 
@@ -63,6 +83,16 @@ def _quantity(section: Section, key: str) -> str | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return written(value)
     return section.text(key, "'2'")
+
+
+def _whole_seconds(section: Section, key: str) -> int | None:
+    seconds = section.seconds(key, "1h")
+    if isinstance(seconds, float):
+        if seconds.is_integer():
+            return int(seconds)
+        section.tell(key, f"{key} of {section.name} is {seconds:g} seconds", "Kubernetes counts whole ones", "round it")
+        return None
+    return seconds
 
 
 def _toleration(section: Section) -> Toleration:

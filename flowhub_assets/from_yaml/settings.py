@@ -14,7 +14,7 @@ from flowhub_assets.runtime.secret_values import is_secret_name
 #: Stands in for a name that is missing, so that all else can be checked.
 UNNAMED = "unnamed"
 
-METADATA_KEYS = ("name", "description", "namespace", "owners", "tags", "annotations")
+METADATA_KEYS = ("name", "description", "namespace", "owners", "tags", "labels", "annotations")
 PIPELINE_KEYS = (
     "apiVersion",
     "kind",
@@ -35,6 +35,7 @@ PIPELINE_KEYS = (
     "finally",
     "volumes",
     "serviceAccountName",
+    "imagePullSecrets",
     "airflowSidecarImage",
     "repo",
     "path",
@@ -44,8 +45,7 @@ PIPELINE_KEYS = (
 
 #: Keys that other systems have, or that stand one level too high → what to do.
 _HINTS = {
-    **{key: f"move it under metadata: {key}" for key in ("name", "description", "namespace", "owners", "tags")},
-    "annotations": "move it under metadata: annotations",
+    **{key: f"move it under metadata: {key}" for key in METADATA_KEYS},
     "on_failure": "write onFailure",
     "env": "write profiles: {default: {...}}",
     "steps": "write nodes",
@@ -53,7 +53,6 @@ _HINTS = {
     "inputs": "write params",
     "spec": "write what stands under it one level higher",
 }
-_METADATA_HINTS = {"labels": "write tags: [a, b], or annotations: {key: value}"}
 
 
 def settings(pipeline: Section) -> dict[str, Any]:
@@ -74,6 +73,7 @@ def settings(pipeline: Section) -> dict[str, Any]:
         "fuse": pipeline.flag("fuse"),
         "volumes": placing.volumes(pipeline),
         "service_account_name": pipeline.text("serviceAccountName", "pipelines"),
+        "image_pull_secrets": pipeline.texts("imagePullSecrets", "my-registry"),
         "airflow_sidecar_image": pipeline.text("airflowSidecarImage", "image:tag"),
         "repo": pipeline.text("repo", "https://example.com/team/pipelines.git"),
         "path": pipeline.text("path", "pipelines/articles"),
@@ -87,7 +87,7 @@ def _metadata(pipeline: Section) -> dict[str, Any]:
         if "metadata" not in pipeline:
             pipeline.tell(None, "the pipeline has no metadata", "it has no name", "write metadata: {name: my-pipeline}")
         return {"name": UNNAMED}
-    metadata.allow(METADATA_KEYS, _METADATA_HINTS)
+    metadata.allow(METADATA_KEYS)
     name = metadata.text("name", "my-pipeline")
     if name is None and "name" not in metadata:
         metadata.tell(None, "metadata has no name", "nothing could refer to the pipeline", "write name: my-pipeline")
@@ -97,6 +97,7 @@ def _metadata(pipeline: Section) -> dict[str, Any]:
         "namespace": metadata.text("namespace", "pipelines"),
         "owners": metadata.texts("owners", "team:data"),
         "tags": metadata.texts("tags", "nightly"),
+        "labels": placing.labels(metadata, "labels"),
         "annotations": placing.labels(metadata, "annotations"),
     }
 

@@ -168,6 +168,7 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "tags": [str],
         "owners": [str],
         "volumes": [Volume],
+        "image_pull_secrets": [str],
         "schedule": Schedule,
         "failure_task": Task,
         "finally_tasks": [Task],
@@ -188,5 +189,5 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
     Asset: {"key": [str]},
     Loop: {"tasks": [Task]},
     Trigger: {"schedule": Schedule},
-    Placement: {"tolerations": [Toleration], "volume_mounts": [VolumeMount]},
+    Placement: {"tolerations": [Toleration], "volume_mounts": [VolumeMount], "image_pull_secrets": [str]},
 }

@@ -148,7 +148,8 @@ class Pipeline:
     ``path`` say where the code can be cloned from. ``failure_task`` runs once when the run has failed;
     ``finally_tasks`` run at the end, whether it has failed or not, in no order of their own. ``concurrency`` is
     the most runs at a time; ``priority`` and ``queue`` say which waiting run starts first. With ``fuse``,
-    neighbouring light tasks become one step.
+    neighbouring light tasks become one step. ``labels``, ``annotations``, ``service_account_name`` and
+    ``image_pull_secrets`` are those of every pod; what a task's placement says of the same goes before.
     """
 
     name: str
@@ -178,6 +179,8 @@ class Pipeline:
     priority: int = 0
     queue: Optional[str] = None
     fuse: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    image_pull_secrets: tuple[str, ...] = ()
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises KeyError."""

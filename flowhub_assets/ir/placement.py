@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ class Volume:
 class Placement:
     """What a task asks of the cluster. Quantities are Kubernetes' ('500m', '2', '4Gi'); None asks for nothing.
 
-    ``cpu`` and ``memory`` are requests; ``gpu`` counts nvidia.com/gpu, which Kubernetes takes as a limit.
-    With ``image`` the task runs in that image, which needs Python and nothing else.
+    ``cpu``, ``memory`` and ``ephemeral_storage`` are requests. ``gpu`` is how many of the resource ``gpu_resource``
+    (nvidia.com/gpu where none is named), which Kubernetes takes as a limit; or the name of a preset of the profile,
+    'a100', with how many behind a colon, 'a100:2': see gpu_presets. With ``image`` the task runs in that image, which
+    needs Python and nothing else. ``affinity`` is in Kubernetes' own words. ``labels`` and ``annotations`` are the
+    pod's; ``image_pull_secrets`` names secrets. ``active_deadline`` is in seconds: how long the pod may be there.
     """
 
     image: Optional[str] = None
@@ -61,3 +64,13 @@ class Placement:
     tolerations: tuple[Toleration, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     volume_mounts: tuple[VolumeMount, ...] = ()
+    ephemeral_storage: Optional[str] = None
+    limit_ephemeral_storage: Optional[str] = None
+    gpu_resource: Optional[str] = None
+    affinity: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    service_account_name: Optional[str] = None
+    image_pull_secrets: tuple[str, ...] = ()
+    priority_class_name: Optional[str] = None
+    active_deadline: Optional[int] = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
+from typing import Any
 
 from flowhub_assets.ir import kubernetes_names, quantities
-from flowhub_assets.ir.pipeline import Pipeline, Task
-from flowhub_assets.ir.placement import Toleration, Volume, VolumeMount
+from flowhub_assets.ir.affinity_faults import affinity_faults
+from flowhub_assets.ir.gpu_presets import gpu_fault, presets_are_legal, resource_fault
+from flowhub_assets.ir.pipeline import Pipeline, Source, Task
+from flowhub_assets.ir.placement import Volume, VolumeMount
+from flowhub_assets.ir.placement_faults import annotation_faults, label_faults, toleration_faults
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.task_tree import all_tasks, told
@@ -17,15 +22,21 @@ _QUANTITIES = (
     ("limit_cpu", quantities.cpu_fault),
     ("memory", quantities.memory_fault),
     ("limit_memory", quantities.memory_fault),
-    ("gpu", quantities.gpu_fault),
+    ("ephemeral_storage", quantities.memory_fault),
+    ("limit_ephemeral_storage", quantities.memory_fault),
+    ("gpu", gpu_fault),
 )
-_OPERATORS = ("Equal", "Exists")
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_LONGEST_DEADLINE = 2**31 - 1
+_OWNED_LABEL = re.compile(
+    r"(?P<dagster>dagster/.*)|(?P<airflow>dag_id|task_id|run_id|try_number|map_index|kubernetes_pod_operator)"
+    r"|(?P<kubernetes>batch\.kubernetes\.io/.*|controller-uid|job-name)"
+)
+_OWNERS = {"dagster": "Dagster", "airflow": "Airflow", "kubernetes": "Kubernetes"}
 _SOURCES = ("persistent_volume_claim", "config_map", "secret", "host_path", "empty_dir")
 
 
 def quantities_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
-    """cpu, memory and gpu are amounts that Kubernetes takes, and that are meant."""
+    """cpu, memory, storage and gpu are amounts that Kubernetes takes, and that are meant."""
     for task in all_tasks(pipeline):
         for word, fault in _QUANTITIES:
             text = getattr(task.placement, word)
@@ -37,7 +48,7 @@ def quantities_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
 def limits_reach_requests(pipeline: Pipeline) -> Iterator[Problem]:
     """A limit is not below the request."""
     for task in all_tasks(pipeline):
-        for word in ("cpu", "memory"):
+        for word in ("cpu", "memory", "ephemeral_storage"):
             request, limit = getattr(task.placement, word), getattr(task.placement, f"limit_{word}")
             try:
                 below = (
@@ -66,47 +77,74 @@ def tolerations_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
     """A toleration is one that Kubernetes reads, and that means something."""
     for task in all_tasks(pipeline):
         for toleration in task.placement.tolerations:
-            for what, remedy in _toleration_faults(toleration):
+            for what, remedy in toleration_faults(toleration):
                 yield Problem(f"a toleration of {told(task)} {what}", task.source, _REFUSED, remedy)
 
 
-def _toleration_faults(toleration: Toleration) -> Iterator[tuple[str, str]]:
-    operator, effect = toleration.operator, toleration.effect
-    if operator not in _OPERATORS:
-        hint = did_you_mean(str(operator), _OPERATORS) or f"it is one of {listed(_OPERATORS)}"
-        yield f"has the operator {operator!r}", hint
-    if effect is not None and effect not in _EFFECTS:
-        hint = did_you_mean(str(effect), _EFFECTS) or f"it is one of {listed(_EFFECTS)}"
-        yield f"has the effect {effect!r}", hint
-    if operator == "Exists" and toleration.value:
-        yield f"asks whether {toleration.key!r} exists and for the value {toleration.value!r}", "write operator='Equal'"
-    if operator == "Equal" and not toleration.key:
-        yield "has no key", "write key='...', or operator='Exists' to tolerate every taint"
-    if toleration.key and (legal := kubernetes_names.qualified_name(toleration.key)):
-        yield f"has the key {toleration.key!r}", f"write {legal}"
-    if toleration.value and (legal := kubernetes_names.label_value(toleration.value)):
-        yield f"has the value {toleration.value!r}", f"write {legal}"
-    if toleration.toleration_seconds is not None and effect != "NoExecute":
-        yield f"has toleration_seconds with the effect {effect!r}", "write effect='NoExecute', or leave the seconds out"
-
-
-def node_selectors_are_labels(pipeline: Pipeline) -> Iterator[Problem]:
-    """A node selector is made of labels."""
+def labels_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """Node selectors and labels are made of labels, and those by which others find a pod are left to them."""
     for task in all_tasks(pipeline):
-        selector: Mapping[str, object] = task.placement.node_selector
-        for key, value in selector.items():
-            what = f"node_selector of {told(task)} has"
-            if legal := kubernetes_names.qualified_name(key):
-                yield Problem(f"{what} the key {key!r}", task.source, _REFUSED, f"write {legal}")
-            if not isinstance(value, str):
-                remedy = f"write {_as_text(value)}"
-                yield Problem(f"{what} {key!r}: {value!r}, not a string", task.source, _REFUSED, remedy)
-            elif legal := kubernetes_names.label_value(value):
-                yield Problem(f"{what} {key!r}: {value!r}", task.source, _REFUSED, f"write {legal}")
+        for what, remedy in label_faults(task.placement.node_selector):
+            yield Problem(f"node_selector of {told(task)} {what}", task.source, _REFUSED, remedy)
+    for owner, where, labels in _of_all(pipeline, "labels"):
+        for what, remedy in label_faults(labels):
+            yield Problem(f"a label of {owner} {what}", where, _REFUSED, remedy)
+        for key in labels:
+            if owned := _OWNED_LABEL.fullmatch(key):
+                effect = f"{_OWNERS[owned.lastgroup or '']} sets it, and finds the pod by it"
+                yield Problem(f"a label of {owner} has the key {key!r}", where, effect, "choose another key")
 
 
-def _as_text(value: object) -> str:
-    return repr(str(value).lower() if isinstance(value, bool) else str(value))
+def _of_all(pipeline: Pipeline, word: str) -> Iterator[tuple[str, Source, Any]]:
+    """What the pipeline and each task say by ``word``, with how they are called and where they stand."""
+    yield "the pipeline", pipeline.source, getattr(pipeline, word)
+    for task in all_tasks(pipeline):
+        yield told(task), task.source, getattr(task.placement, word)
+
+
+def annotations_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """An annotation has a key like a label's, and any text."""
+    for task in all_tasks(pipeline):
+        for what, remedy in annotation_faults(task.placement.annotations):
+            yield Problem(f"an annotation of {told(task)} {what}", task.source, _REFUSED, remedy)
+
+
+def names_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """What a pod refers to by name has a name that Kubernetes takes."""
+    for task in all_tasks(pipeline):
+        for word in ("service_account_name", "priority_class_name"):
+            name = getattr(task.placement, word)
+            if name is not None and (legal := kubernetes_names.dns_subdomain(name)):
+                what = f"{word} {name!r} of {told(task)} is not a legal name"
+                yield Problem(what, task.source, _REFUSED, f"write {legal}")
+        resource = task.placement.gpu_resource
+        if resource is not None and (remedy := resource_fault(resource)):
+            what = f"gpu_resource {resource!r} of {told(task)} is not the name of a resource"
+            yield Problem(what, task.source, _REFUSED, remedy)
+        if resource is not None and task.placement.gpu is None:
+            what = f"gpu_resource {resource!r} of {told(task)} is given without gpu"
+            yield Problem(what, task.source, "it would have no effect", "write gpu='1' too, or leave it out")
+    for owner, where, secrets in _of_all(pipeline, "image_pull_secrets"):
+        for name in secrets:
+            if legal := kubernetes_names.dns_subdomain(name):
+                what = f"image_pull_secrets of {owner} have {name!r}, which is not a legal name"
+                yield Problem(what, where, _REFUSED, f"write {legal}")
+
+
+def deadlines_are_seconds(pipeline: Pipeline) -> Iterator[Problem]:
+    """An active deadline is a whole number of seconds, from 1 to what Kubernetes can count."""
+    for task in all_tasks(pipeline):
+        deadline = task.placement.active_deadline
+        if deadline is not None and not 1 <= deadline <= _LONGEST_DEADLINE:
+            what = f"active_deadline {deadline} of {told(task)} is not from 1 to {_LONGEST_DEADLINE} seconds"
+            yield Problem(what, task.source, _REFUSED, "write how long its pod may be there, in seconds: 3600")
+
+
+def affinities_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """An affinity has the shape that Kubernetes gives it."""
+    for task in all_tasks(pipeline):
+        for what, remedy in affinity_faults(task.placement.affinity):
+            yield Problem(f"affinity of {told(task)} {what}", task.source, _REFUSED, remedy)
 
 
 def volumes_have_one_source(pipeline: Pipeline) -> Iterator[Problem]:
@@ -170,7 +208,12 @@ CHECKS = (
     limits_reach_requests,
     images_are_legal,
     tolerations_are_legal,
-    node_selectors_are_labels,
+    labels_are_legal,
+    annotations_are_legal,
+    names_are_legal,
+    deadlines_are_seconds,
+    affinities_are_legal,
     volumes_have_one_source,
     mounts_are_legal,
+    presets_are_legal,
 )

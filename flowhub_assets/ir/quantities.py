@@ -84,13 +84,6 @@ def memory_fault(text: str) -> Optional[tuple[str, str]]:
     return None
 
 
-def gpu_fault(text: str) -> Optional[tuple[str, str]]:
-    """What is wrong with a number of GPUs, and what to write instead; None if nothing is."""
-    if text.isascii() and text.isdigit():
-        return None
-    return "is not a whole number of GPUs, and Kubernetes does not share one", "write '1', '2' and so on"
-
-
 def _leading_number(text: str) -> str:
     match = re.match(r"\s*[+-]?(\d+(?:[.,]\d+)?)", text, re.ASCII)
     return match.group(1).replace(",", ".") if match else ""

@@ -39,10 +39,15 @@ def with_nested(tasks: tuple[Task, ...]) -> Iterator[Task]:
 
 def with_env(pipeline: Pipeline, env_of: Callable[[Task], Mapping[str, Any]]) -> Pipeline:
     """``pipeline`` with other ``env`` for its tasks, nested ones too: what ``env_of`` gives for each."""
+    return with_changed_tasks(pipeline, lambda task: replace(task, env=env_of(task)))
+
+
+def with_changed_tasks(pipeline: Pipeline, change: Callable[[Task], Task]) -> Pipeline:
+    """``pipeline`` with what ``change`` makes of each task, nested ones first."""
 
     def changed(task: Task) -> Task:
         loop = replace(task.loop, tasks=tuple(map(changed, task.loop.tasks))) if task.loop is not None else None
-        return replace(task, env=env_of(task), loop=loop)
+        return change(replace(task, loop=loop))
 
     return replace(
         pipeline,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowhub_assets.ir.kubernetes_spec import container, pod_spec
+from flowhub_assets.ir.kubernetes_spec import container, pod_metadata, pod_spec
 from flowhub_assets.ir.pipeline import Pipeline, Task
 
 #: Where each pod finds the pipeline's code, read only.
@@ -47,6 +47,7 @@ class PodSettings:
     """What all pods of an export share. ``python_image`` and ``node_image`` stand in where a task names no image.
 
     ``bucket`` is where the profile keeps files, ``secrets`` are env entries of every pod: name, Kubernetes Secret, key.
+    ``result`` is the file in which a pod leaves its result, - for its log.
     """
 
     config_maps: Sequence[str]
@@ -57,6 +58,7 @@ class PodSettings:
     bucket: str | None = None
     secrets: Sequence[tuple[str, str, str]] = ()
     clone: Clone | None = None
+    result: str = RESULT_FILE
 
 
 def runs_in_bare_image(tasks: Sequence[Task]) -> bool:
@@ -77,27 +79,28 @@ def pod_manifest(pipeline: Pipeline, asks: Task, bare: bool, settings: PodSettin
         "name": "base",
         "image": image,
         "command": list(_BOOT),
-        "args": _arguments(bare, settings.clone),
+        "args": _arguments(bare, settings),
         **_env(settings.secrets),
         **made,
         # A task's mounts are beside that of the code, never instead of it.
         "volumeMounts": [*_code_mounts(settings.clone), *made.get("volumeMounts", [])],
     }
-    spec = pod_spec(asks.placement, pipeline.volumes, pipeline.service_account_name)
+    spec = pod_spec(asks.placement, pipeline.volumes, pipeline.service_account_name, pipeline.image_pull_secrets)
     volumes = [*_code_volumes(settings), *spec.pop("volumes", [])]
     inits = {"initContainers": [_cloning(settings.clone)]} if settings.clone else {}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(pipeline, settings),
+        "metadata": _metadata(pipeline, asks, settings),
         "spec": {**spec, **inits, "containers": [base], "volumes": volumes, "restartPolicy": "Never"},
     }
 
 
-def _arguments(bare: bool, clone: Clone | None) -> list[str]:
+def _arguments(bare: bool, settings: PodSettings) -> list[str]:
     module = BARE_MODULE if bare else INSTALLED_MODULE
+    clone = settings.clone
     cloned = ["--code", _join(f"{CLONED_PATH}/code", clone.path)] if clone else []
-    return _literally(["--module", module, "--result", RESULT_FILE, *cloned])
+    return _literally(["--module", module, "--result", settings.result, *cloned])
 
 
 def _literally(words: list[str]) -> list[str]:
@@ -142,10 +145,8 @@ def _cloning(clone: Clone) -> dict[str, Any]:
     }
 
 
-def _metadata(pipeline: Pipeline, settings: PodSettings) -> Mapping[str, Any]:
-    metadata: dict[str, Any] = {"labels": {"app.kubernetes.io/managed-by": "flowhub-assets"}}
-    if settings.namespace:
-        metadata["namespace"] = settings.namespace
-    if pipeline.annotations:
-        metadata["annotations"] = dict(pipeline.annotations)
-    return metadata
+def _metadata(pipeline: Pipeline, asks: Task, settings: PodSettings) -> dict[str, Any]:
+    own = {"app.kubernetes.io/managed-by": "flowhub-assets"}
+    said = pod_metadata(asks.placement, {**own, **pipeline.labels}, pipeline.annotations)
+    namespace = {"namespace": settings.namespace} if settings.namespace else {}
+    return {"labels": said.pop("labels"), **namespace, **said}

@@ -64,6 +64,15 @@ def read_settings(
     )
 
 
+def deployed_profile(own: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """The name of the code location's profile, and its values for a flow with the profiles ``own``.
+
+    {} where neither the flow nor pyproject.toml has it. Raises ProfileError as ``read_settings`` does.
+    """
+    settings = read_settings()
+    return settings.profile, {**settings.profiles.get(settings.profile, {}), **own.get(settings.profile, {})}
+
+
 def _find_pyproject(start: Path) -> Path | None:
     candidates = (folder / "pyproject.toml" for folder in (start, *start.parents))
     return next((path for path in candidates if path.is_file()), None)

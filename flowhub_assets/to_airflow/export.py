@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowhub_assets.ir.gpu_presets import with_gpu_presets
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.names import dag_id
@@ -53,7 +54,9 @@ def export(
     ProfileError for the profile, and one DefinitionError that tells all of what cannot be exported.
     """
     name = dag_id(pipeline.name)
-    problems = refused(pipeline, choose_profile(pipeline, profile_name).get("BUCKET") or None)
+    profile = choose_profile(pipeline, profile_name)
+    pipeline = with_gpu_presets(pipeline, profile_name, profile)
+    problems = refused(pipeline, profile.get("BUCKET") or None)
     grouped = group_light or pipeline.fuse
     pods = travelling(pipeline, profile_name, name, argv=argv, grouped=grouped, problems=problems)
     safe, settings = pods.credentials, pods.settings

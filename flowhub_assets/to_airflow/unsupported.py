@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from flowhub_assets.ir.gpu_presets import unresolved
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.task_tree import all_tasks, told
@@ -19,7 +20,7 @@ _Check = Callable[[Pipeline, PodSettings], Iterator[Problem]]
 
 def refused(pipeline: Pipeline, bucket: str | None = None) -> list[Problem]:
     """What would make a DAG that Airflow does not load, or that would never run as it is meant."""
-    return [*_required_params_of_scheduled(pipeline, bucket), *_taken_places(pipeline)]
+    return [*_required_params_of_scheduled(pipeline, bucket), *_taken_places(pipeline), *_unknown_gpus(pipeline)]
 
 
 def unsupported(pipeline: Pipeline, settings: PodSettings) -> list[Problem]:
@@ -52,6 +53,15 @@ def _taken_places(pipeline: Pipeline) -> Iterator[Problem]:
                 what = f"{told(task)} mounts a volume at {mount.mount_path!r}"
                 effect = "it would hide the pipeline's code, or the result from Airflow"
                 yield Problem(what, task.source, effect, "mount it elsewhere")
+
+
+def _unknown_gpus(pipeline: Pipeline) -> Iterator[Problem]:
+    """GPUs by the names of presets in a profile that has none."""
+    for task in unresolved(all_tasks(pipeline)):
+        what = f"gpu {task.placement.gpu!r} of {told(task)} names a preset, and the profile has none"
+        effect = "nothing says which nodes and which GPUs are meant"
+        remedy = "write GPU into the profile: {'a100': {'node_selector': {...}, 'tolerations': [...]}}, or a number"
+        yield Problem(what, task.source, effect, remedy)
 
 
 def _more_than_one_start(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:

@@ -20,8 +20,11 @@ from dagster import (
 )
 
 from flowhub_assets.ir.encoding import plain
+from flowhub_assets.ir.gpu_presets import preset_and_count
+from flowhub_assets.ir.kubernetes_spec import GPU_RESOURCE
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.runtime.show import Shown
+from flowhub_assets.to_dagster.tags import deployed_placement
 
 # The link to the source is worth more than Dagster's promise that its class stays as it is; the version is pinned.
 warnings.filterwarnings("ignore", message=".*CodeReference.* is currently in beta", category=BetaWarning)
@@ -42,9 +45,12 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
         "flow": pipeline.name,
         "task": task.name,
     }
-    placement = plain(task.placement)
-    if placement:
-        known["placement"] = MetadataValue.json(placement)
+    placement = deployed_placement(pipeline, task)
+    if plain(placement):
+        known["placement"] = MetadataValue.json(plain(placement))
+    preset, count = preset_and_count(placement.gpu or "")
+    if preset is not None:
+        known["gpu"] = f"the profile of this code location has no preset {preset!r} (GPU): {count} of {GPU_RESOURCE}"
     if task.timeout is not None:
         known["timeout (s)"] = task.timeout
     return known

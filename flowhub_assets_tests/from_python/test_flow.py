@@ -164,6 +164,16 @@ def test_everything_said_reaches_the_pipeline() -> None:
         ],
         node_selector={"karpenter.sh/nodepool": "gpu"},
         volume_mounts=[{"name": "cache", "mountPath": "/c", "readOnly": True}, VolumeMount("cfg", "/etc/x")],
+        ephemeral_storage="1Gi",
+        limit_ephemeral_storage=2_000_000_000,
+        gpu_resource="amd.com/gpu",
+        affinity={"nodeAffinity": {}},
+        labels={"team": "ml"},
+        annotations={"note": "x"},
+        service_account_name="own",
+        image_pull_secrets=["registry"],
+        priority_class_name="low",
+        active_deadline=timedelta(hours=1),
         retries=2,
         retry_delay=timedelta(seconds=30),
         timeout=600,
@@ -188,8 +198,10 @@ def test_everything_said_reaches_the_pipeline() -> None:
             {"name": "scratch", "emptyDir": {}},
             {"name": "own", "host_path": "/data"},
         ],
+        labels={"example.com/l": "m"},
         annotations={"example.com/a": "b"},
         service_account_name="my-sa",
+        image_pull_secrets=["my-registry"],
         on_failure=handler,
         airflow_sidecar_image="my-sidecar:latest",
         repo="https://example.com/x.git",
@@ -218,7 +230,19 @@ def test_everything_said_reaches_the_pipeline() -> None:
         ),
         node_selector={"karpenter.sh/nodepool": "gpu"},
         volume_mounts=(VolumeMount("cache", "/c", read_only=True), VolumeMount("cfg", "/etc/x")),
+        ephemeral_storage="1Gi",
+        limit_ephemeral_storage="2000000000",
+        gpu_resource="amd.com/gpu",
+        affinity={"nodeAffinity": {}},
+        labels={"team": "ml"},
+        annotations={"note": "x"},
+        service_account_name="own",
+        image_pull_secrets=("registry",),
+        priority_class_name="low",
+        active_deadline=3600,
     )
+    assert (made.labels, made.annotations) == ({"example.com/l": "m"}, {"example.com/a": "b"})
+    assert (made.service_account_name, made.image_pull_secrets) == ("my-sa", ("my-registry",))
     assert (heavy.retry, heavy.timeout, heavy.pool, heavy.priority) == (Retry(2, 30.0), 600.0, "gpu", 5)
     assert heavy.env == {"SIZE": [1, 2]}
     assert heavy.function.endswith("<locals>.work")

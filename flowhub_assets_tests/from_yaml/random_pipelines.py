@@ -22,6 +22,7 @@ from flowhub_assets.ir.pipeline import (
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.nodes import implied
+from flowhub_assets_tests.ir.affinities import affinities
 
 HERE = Source("/pipelines/flow.yaml", 1)
 
@@ -70,7 +71,7 @@ _PLACEMENTS = st.builds(
     image=st.sampled_from([None, "python:3.11-slim"]),
     cpu=st.sampled_from([None, "2", "500m"]),
     memory=st.sampled_from([None, "4Gi"]),
-    gpu=st.sampled_from([None, "1", "2"]),
+    gpu=st.sampled_from([None, "1", "2", "a100", "a100:2"]),
     limit_cpu=st.sampled_from([None, "4"]),
     limit_memory=st.sampled_from([None, "8Gi"]),
     tolerations=st.lists(
@@ -84,6 +85,19 @@ _PLACEMENTS = st.builds(
     ).map(tuple),
     node_selector=st.sampled_from([{}, {"disk": "ssd", "gpu": "true", "n": "1"}]),
     volume_mounts=st.sampled_from([(), (VolumeMount("data", "/data", "sub", True),), (VolumeMount("data", "/d"),)]),
+    ephemeral_storage=st.sampled_from([None, "1Gi"]),
+    limit_ephemeral_storage=st.sampled_from([None, "2Gi"]),
+    affinity=affinities(),
+    labels=st.sampled_from([{}, {"team": "ml", "n": "1"}]),
+    annotations=st.dictionaries(_words, texts, max_size=2),
+    service_account_name=st.sampled_from([None, "my-sa"]),
+    image_pull_secrets=st.sampled_from([(), ("my.registry", "other")]),
+    priority_class_name=st.sampled_from([None, "batch-low"]),
+    active_deadline=st.sampled_from([None, 1, 3600]),
+).flatmap(
+    lambda made: st.sampled_from([None, "amd.com/gpu"] if made.gpu else [None]).map(
+        lambda resource: dataclasses.replace(made, gpu_resource=resource)
+    )
 )
 _TRIGGERS = st.one_of(
     st.sampled_from(
@@ -252,8 +266,10 @@ def _settings() -> st.SearchStrategy[dict[str, Any]]:
         "param_schemas": st.dictionaries(_words, schemas, max_size=2),
         "tags": st.lists(_words, unique=True, max_size=2).map(tuple),
         "owners": st.sampled_from([(), ("team:data",), ("a@example.com", "team:b")]),
+        "labels": st.dictionaries(_words, _words, max_size=2),
         "annotations": st.dictionaries(_words, texts, max_size=2),
         "service_account_name": _words,
+        "image_pull_secrets": st.lists(_words, max_size=2).map(tuple),
         "airflow_sidecar_image": st.just("image:tag"),
         "repo": st.just("https://example.com/a.git"),
         "path": st.just("pipelines/a"),

@@ -69,6 +69,11 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
         ("metadata: {name: p}\nprofiles: {default: {MORE: {hosts: [http://h, 'redis://:secret@h']}}}\n",
          "4:47: MORE.hosts[1] is a URL with a password in it."),
         ("metadata: {name: p}\nprofiles: {default: {run_id: x}}\n", "4:21: profile 'default' sets 'run_id'."),
+        ("metadata: {name: p}\nprofiles: {c: {GPU: {a100: {nodeSelecter: {a: b}}}}}\n", "4:43: GPU of the profile 'c' "
+         "has the preset 'a100', which has the key 'nodeSelecter'. No node could ask for it. Did you mean"),
+        ("metadata: {name: p, labels: {a: b c}}\n", "3:33: a label of the pipeline has 'a': 'b c'."),
+        ("metadata: {name: p}\nlabels: {a: b}\n", "4:1: the pipeline has no key 'labels'. It would have no effect."),
+        ("metadata: {name: p}\nimagePullSecrets: [No]\n", "4:20: imagePullSecrets of the pipeline have 'No'"),
         ("metadata: {name: p}\nresult: [b]\n", "4:10: the result names 'b', which is no node."),
     ],
 )  # fmt: skip
@@ -116,6 +121,26 @@ def test_what_is_no_pipeline(text: str, told: str) -> None:
         ("id: b\n    type: test-open\n    placement: {limitCpu: 1, cpu: 2}", "7:27: limitCpu '1' of node 'b' is below"),
         ("id: b\n    type: test-open\n    placement: {nodeSelector: {a: 1}}", "7:35: nodeSelector of node 'b' has 'a'"),
         ("id: b\n    type: test-open\n    placement: {volumeMounts: [{name: d, mountPath: /d}]}", "7:39: node 'b' mou"),
+        ("id: b\n    type: test-open\n    placement: {affinity: {nodeAffinity: {}, podAfinity: {}}}", "7:58: "
+         "affinity of node 'b' has the key 'podAfinity'. Kubernetes would refuse the pod. Did you mean 'podAffinity'?"),
+        ("id: b\n    type: test-open\n    placement: {affinity: x}", "7:27: affinity of placement of node 'b' is text"),
+        ("id: b\n    type: test-open\n    placement: {labels: {a: 1}}", "7:29: a label of node 'b' has 'a': 1, not"),
+        ("id: b\n    type: test-open\n    placement: {annotations: {/a: x}}", "7:30: an annotation of node 'b' has"),
+        ("id: b\n    type: test-open\n    placement: {serviceAccountName: My}", "7:37: serviceAccountName 'My' of no"),
+        ("id: b\n    type: test-open\n    placement: {priorityClassName: a_b}", "7:36: priorityClassName 'a_b' of no"),
+        ("id: b\n    type: test-open\n    placement: {imagePullSecrets: [ok, No]}", "7:40: imagePullSecrets of node"),
+        ("id: b\n    type: test-open\n    placement: {imagePullSecrets: ok}", "7:35: imagePullSecrets of placement"),
+        ("id: b\n    type: test-open\n    placement: {activeDeadline: 0}", "7:33: activeDeadline 0 of node 'b' is not"),
+        ("id: b\n    type: test-open\n    placement: {activeDeadline: 1500ms}", "7:33: activeDeadline of placement of "
+         "node 'b' is 1.5 seconds. Kubernetes counts whole ones. Round it."),
+        ("id: b\n    type: test-open\n    placement: {ephemeralStorage: 2GB}", "7:35: ephemeralStorage '2GB' of node"),
+        ("id: b\n    type: test-open\n    placement: {limitEphemeralStorage: 1Gi, ephemeralStorage: 2Gi}",
+         "7:40: limitEphemeralStorage '1Gi' of node 'b' is below its ephemeralStorage '2Gi'. Kubernetes would refuse "
+         "the pod. Write limitEphemeralStorage: '2Gi' or more, or leave it out."),
+        ("id: b\n    type: test-open\n    placement: {gpu: a100:0}", "7:22: gpu 'a100:0' of node 'b' is not a whole"),
+        ("id: b\n    type: test-open\n    placement: {gpu: 1, gpuResource: gpu}", "7:38: gpuResource 'gpu' of node"),
+        ("id: b\n    type: test-open\n    priorityClassName: low", "7:5: node 'b' has no key 'priorityClassName'. It "
+         "would have no effect. Move it under placement: {priorityClassName: ...}."),
         ("id: b\n    type: test-open\n    asset: a b/c", "7:12: the asset key 'a b/c' of node 'b' is not legal."),
         ("id: b\n    type: test-strict\n    inputs: {prompt: x}\n    asset: {key: k, check: outptu == 3}",
          "8:28: there is no 'outptu' in the value. The asset could not be checked. Did you mean 'output'?"),

@@ -60,6 +60,9 @@ def test_the_example_of_each_kind_fits(validator: jsonschema.Draft202012Validato
         validator.validate({"apiVersion": "flume/v1", "kind": "Pipeline", "metadata": {"name": "p"}, "nodes": [node]})
 
 
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
 @pytest.mark.parametrize(
     "node",
     [
@@ -72,6 +75,7 @@ def test_the_example_of_each_kind_fits(validator: jsonschema.Draft202012Validato
         {"id": "a", "task": {"function": "f", "file": "x.py"}},
         {"id": "a", "type": "condition", "config": {"if": "b.output > 3"}},
         {"id": "a", "type": "test-open", "asset": {"key": ["x"], "check": "output > 1"}, "placement": {"cpu": 2}},
+        {"id": "a", "type": "test-open", "placement": {"gpu": "a100:2", "activeDeadline": "1h", "labels": {"a": "b"}}},
     ],
 )
 def test_good_nodes(validator: jsonschema.Draft202012Validator, node: dict[str, Any]) -> None:
@@ -97,6 +101,11 @@ def test_good_nodes(validator: jsonschema.Draft202012Validator, node: dict[str, 
         {"id": "a", "type": "test-open", "retry": {"times": -1}},
         {"id": "a", "type": "test-open", "timeout": "soon"},
         {"id": "a", "type": "test-open", "runOn": "GPU"},
+        {"id": "a", "type": "test-open", "placement": {"affinity": {"nodeAfinity": {}}}},
+        {"id": "a", "type": "test-open", "placement": {"affinity": {"podAffinity": {PREFERRED: [{"weight": 101}]}}}},
+        {"id": "a", "type": "test-open", "placement": {"labels": {"a": 1}}},
+        {"id": "a", "type": "test-open", "placement": {"imagePullSecrets": "a"}},
+        {"id": "a", "type": "test-open", "placement": {"activeDeadline": "soon"}},
         {"id": "a", "type": "test-open", "task": {"function": "f"}},
     ],
 )
@@ -115,6 +124,8 @@ def test_bad_nodes(validator: jsonschema.Draft202012Validator, node: dict[str, A
         ({"edges": [{"from": "a", "to": "b", "when": True}]}, {"edges": [{"from": "a"}]}),
         ({"onFailure": {"id": "t", "type": "test-open"}}, {"onFailure": [{"id": "t", "type": "test-open"}]}),
         ({"concurrency": 2}, {"concurrency": 0}),
+        ({"imagePullSecrets": ["a"]}, {"imagePullSecrets": "a"}),
+        ({"metadata": {"name": "p", "labels": {"a": "b"}}}, {"metadata": {"name": "p", "labels": ["a"]}}),
         ({}, {"onFailur": {}}),
         ({}, {"metadata": {}}),
         ({}, {"apiVersion": "flume/v2"}),

@@ -51,6 +51,16 @@ PLACEMENTS = st.builds(
     tuples(st.builds(Toleration, OPTIONAL, TEXT, OPTIONAL, OPTIONAL, st.none() | st.integers(0, 99))),
     st.dictionaries(TEXT, TEXT, max_size=2),
     tuples(st.builds(VolumeMount, TEXT, TEXT, OPTIONAL, st.booleans())),
+    ephemeral_storage=OPTIONAL,
+    limit_ephemeral_storage=OPTIONAL,
+    gpu_resource=OPTIONAL,
+    affinity=OBJECT,
+    labels=st.dictionaries(TEXT, TEXT, max_size=2),
+    annotations=st.dictionaries(TEXT, TEXT, max_size=2),
+    service_account_name=OPTIONAL,
+    image_pull_secrets=tuples(TEXT),
+    priority_class_name=OPTIONAL,
+    active_deadline=st.none() | st.integers(1, 10**6),
 )
 VOLUMES = st.builds(Volume, TEXT, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, st.none() | st.booleans() | TEXT)
 SCHEDULES = st.builds(Schedule, OPTIONAL, st.none() | FLOAT, TEXT)
@@ -119,6 +129,8 @@ PIPELINES = st.builds(
     priority=st.integers(-9, 9),
     queue=OPTIONAL,
     fuse=st.booleans(),
+    labels=st.dictionaries(TEXT, TEXT, max_size=2),
+    image_pull_secrets=tuples(TEXT),
 )
 SMALL = Pipeline(
     "flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7)
@@ -171,7 +183,7 @@ def test_every_field_is_made_up_above() -> None:
                 ahead += [getattr(value, field.name) for field in fields(value)]
 
     look()
-    kinds = (Pipeline, Task, Retry, Node, Edge, Loop, Asset, Trigger, Schedule)
+    kinds = (Pipeline, Task, Placement, Retry, Node, Edge, Loop, Asset, Trigger, Schedule)
     assert {kind: {field.name for field in fields(kind)} - seen[kind] for kind in kinds} == {
         kind: set() for kind in kinds
     }
@@ -188,6 +200,36 @@ def test_only_what_differs_from_the_default_is_written() -> None:
     }
     assert plain(Placement(cpu="1")) == {"cpu": "1"}
     assert plain(Placement()) == {}
+
+
+def test_a_document_written_before_there_were_more_words_is_read() -> None:
+    task = {
+        "name": "heavy",
+        "needs": ["$args"],
+        "source": "workflow.py:3",
+        "function": "heavy",
+        "placement": {
+            "image": "image:v1",
+            "cpu": "2",
+            "gpu": "1",
+            "limit_memory": "8Gi",
+            "tolerations": [{"key": "gpu", "operator": "Exists"}],
+            "node_selector": {"pool": "gpu"},
+            "volume_mounts": [{"name": "cache", "mount_path": "/c"}],
+        },
+    }
+    pipeline = {"name": "flow", "tasks": [task], "source": "workflow.py:7", "annotations": {"a": "b"}}
+    read = from_dict({"version": 1, "pipeline": pipeline}, "/flows")
+    assert read.tasks[0].placement == Placement(
+        image="image:v1",
+        cpu="2",
+        gpu="1",
+        limit_memory="8Gi",
+        tolerations=(Toleration("gpu", "Exists"),),
+        node_selector={"pool": "gpu"},
+        volume_mounts=(VolumeMount("cache", "/c"),),
+    )
+    assert (read.labels, read.image_pull_secrets) == ({}, ())
 
 
 @pytest.mark.parametrize("version", [None, 0, VERSION + 1, str(VERSION), True, 1.0])
@@ -230,6 +272,9 @@ TASK = ("pipeline", "tasks", 0)
         (with_entry(DOCUMENT, 1, "pipeline", "nam"), "Pipeline has no field 'nam'"),
         (with_entry(DOCUMENT, 1, *TASK, "imge"), "Task has no field 'imge'"),
         (with_entry(DOCUMENT, {"cpus": "1"}, *TASK, "placement"), "Placement has no field 'cpus'"),
+        (with_entry(DOCUMENT, {"affinity": "x"}, *TASK, "placement"), "'affinity' of a Placement must be an object"),
+        (with_entry(DOCUMENT, {"active_deadline": 1.5}, *TASK, "placement"), "must be a whole number or null, not 1.5"),
+        (with_entry(DOCUMENT, {"image_pull_secrets": [1]}, *TASK, "placement"), "must hold strings, not 1"),
         (with_entry(DOCUMENT, [{"name": "v", "path": "/x"}], "pipeline", "volumes"), "Volume has no field 'path'"),
         (with_entry(DOCUMENT, 1, "extra"), "document has no field 'extra'"),
         (without(DOCUMENT, "pipeline", "name"), "Pipeline has no 'name'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from flowhub_assets import Toleration, Volume, VolumeMount, kubernetes_tags, tas
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.executor.placement import PLACEMENT_TAG
 from flowhub_assets.ir.pipeline import Pipeline, Source
+from flowhub_assets.ir.placement import Placement
 from flowhub_assets.to_dagster.tags import op_tags
 
 SOURCE = Source("flow.py", 1)
@@ -25,6 +27,16 @@ def test_the_same_words_give_the_same_tags_as_a_task() -> None:
         "tolerations": [Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")],
         "node_selector": {"pool": "gpu"},
         "volume_mounts": [VolumeMount(name="cache", mount_path="/cache")],
+        "ephemeral_storage": "1Gi",
+        "limit_ephemeral_storage": "2Gi",
+        "gpu_resource": "amd.com/gpu",
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}},
+        "labels": {"team": "ml"},
+        "annotations": {"note": "x"},
+        "service_account_name": "own",
+        "image_pull_secrets": ["registry"],
+        "priority_class_name": "low",
+        "active_deadline": 60,
     }
     volumes = (Volume(name="cache", persistent_volume_claim="cache"), Volume(name="other", empty_dir=True))
 
@@ -36,6 +48,10 @@ def test_the_same_words_give_the_same_tags_as_a_task() -> None:
     pipeline = Pipeline("flow", (made,), SOURCE, volumes=volumes)
     of_task = {name: value for name, value in op_tags(pipeline, made).items() if name != PLACEMENT_TAG}
     assert kubernetes_tags(**words, volumes=volumes) == of_task  # type: ignore[arg-type]
+
+
+def test_it_has_every_word_of_a_placement() -> None:
+    assert set(inspect.signature(kubernetes_tags).parameters) - {"volumes"} == set(Placement.__dataclass_fields__)
 
 
 def test_asking_for_nothing_gives_no_tags() -> None:

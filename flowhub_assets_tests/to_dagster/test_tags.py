@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -19,10 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes.client import ApiClient
 
+from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir.checks import require
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, PRIORITY_TAG, kubernetes_config, op_tags
+from flowhub_assets.to_dagster.metadata import definition_metadata
+from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, PRIORITY_TAG, kubernetes_config, kubernetes_tags, op_tags
+from flowhub_assets_tests.ir.affinities import affinities
 from flowhub_assets_tests.workflows import Workflows
 
 VERSIONS = ("1.29", "1.34")
@@ -48,6 +52,8 @@ KEYS = st.one_of(VALUES, st.builds("{}.io/{}".format, NAMES, VALUES))
 CPU = st.sampled_from(["500m", "1", "2", "0.5", "1.5"])
 MEMORY = st.sampled_from(["512Mi", "1Gi", "1.5Gi", "4G", "2e9"])
 LIMIT_CPU, LIMIT_MEMORY = st.sampled_from(["8", "8500m"]), st.sampled_from(["64Gi", "70G"])
+LABELS = st.dictionaries(KEYS, VALUES, max_size=2)
+ANNOTATIONS = st.dictionaries(KEYS, st.text(max_size=5), max_size=2)
 
 
 @st.composite
@@ -89,6 +95,15 @@ def pipelines(draw: Any) -> Pipeline:
         tolerations=tuple(draw(st.lists(tolerations(), max_size=3))),
         node_selector=draw(st.dictionaries(KEYS, st.just("") | VALUES, max_size=3)),
         volume_mounts=mounts,
+        ephemeral_storage=draw(st.none() | MEMORY),
+        limit_ephemeral_storage=draw(st.none() | LIMIT_MEMORY),
+        affinity=draw(affinities()),
+        labels=draw(LABELS),
+        annotations=draw(ANNOTATIONS),
+        service_account_name=draw(st.none() | NAMES),
+        image_pull_secrets=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
+        priority_class_name=draw(st.none() | NAMES),
+        active_deadline=draw(st.none() | st.integers(1, 2**31 - 1)),
     )
     task = Task("task", (FLOW_INPUT,), SOURCE, "task", placement=placement, priority=draw(st.integers(-5, 5)))
     return Pipeline(
@@ -97,8 +112,10 @@ def pipelines(draw: Any) -> Pipeline:
         source=SOURCE,
         result=("task",),
         volumes=made,
-        annotations=draw(st.dictionaries(KEYS, st.text(max_size=5), max_size=2)),
+        labels=draw(LABELS),
+        annotations=draw(ANNOTATIONS),
         service_account_name=draw(st.none() | NAMES),
+        image_pull_secrets=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
     )
 
 
@@ -126,12 +143,23 @@ def test_every_legal_placement_becomes_a_job_that_kubernetes_takes(pipeline: Pip
     assert limits.get("nvidia.com/gpu") == placement.gpu
     assert (pod.get("nodeSelector") or {}) == placement.node_selector
     assert len(pod.get("tolerations") or []) == len(placement.tolerations)
-    assert pod.get("serviceAccountName") == pipeline.service_account_name
+    assert requests.get("ephemeral-storage") == placement.ephemeral_storage
+    assert limits.get("ephemeral-storage") == placement.limit_ephemeral_storage
+    assert (pod.get("affinity") or {}) == placement.affinity
+    assert pod.get("serviceAccountName") == (placement.service_account_name or pipeline.service_account_name)
+    assert pod.get("priorityClassName") == placement.priority_class_name
+    secrets = dict.fromkeys((*placement.image_pull_secrets, *pipeline.image_pull_secrets))
+    assert (pod.get("imagePullSecrets") or []) == [{"name": name} for name in secrets]
+    assert (job["spec"].get("activeDeadlineSeconds"), "activeDeadlineSeconds" in pod) == (
+        placement.active_deadline,
+        False,
+    )
     mounted = {mount.name for mount in placement.volume_mounts}
     assert mounted <= {mount["name"] for mount in container["volumeMounts"] or []}
     assert {volume["name"] for volume in pod.get("volumes") or []} - {"dagster-instance"} == mounted
-    kept = template["metadata"].get("annotations") or {}
-    assert {key: kept.get(key) for key in pipeline.annotations} == pipeline.annotations
+    for word in ("labels", "annotations"):
+        kept, said = template["metadata"].get(word) or {}, {**getattr(pipeline, word), **getattr(placement, word)}
+        assert {key: kept.get(key) for key in said} == said
     assert tags.get(PRIORITY_TAG) == (str(task.priority) if task.priority else None)
 
 
@@ -181,6 +209,13 @@ def test_word_for_word() -> None:
         "pod_template_spec_metadata": {"annotations": {"team": "data"}},
     }
     assert kubernetes_config(Placement()) == {}
+    assert kubernetes_config(
+        Placement(labels={"a": "own"}, active_deadline=60), labels={"a": "flow", "b": "c"}, image_pull_secrets=["s"]
+    ) == {
+        "pod_spec_config": {"imagePullSecrets": [{"name": "s"}]},
+        "pod_template_spec_metadata": {"labels": {"a": "own", "b": "c"}},
+        "job_spec_config": {"activeDeadlineSeconds": 60},
+    }
 
 
 def test_the_tag_stands_on_the_op_and_dagster_k8s_finds_it(workflows: Workflows, instance: DagsterInstance) -> None:
@@ -211,3 +246,74 @@ def test_the_tag_stands_on_the_op_and_dagster_k8s_finds_it(workflows: Workflows,
     context = K8sContainerContext(run_k8s_config=config)
     assert context.run_k8s_config.container_config["image"] == "image:v1"
     assert context.run_k8s_config.container_config["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+
+
+PRESETS = {"a100": {"node_selector": {"gpu": "a100"}, "tolerations": [{"key": "gpu", "operator": "Exists"}]}}
+
+
+def asking(gpu: str, **profiles: Any) -> tuple[Pipeline, Task]:
+    task = Task("train", (FLOW_INPUT,), SOURCE, "train", placement=Placement(gpu=gpu))
+    return Pipeline("flow", (task,), SOURCE, profiles=profiles), task
+
+
+def test_a_preset_is_that_of_the_deployed_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    pipeline, task = asking("a100:2", cluster={"BUCKET": "b", "GPU": PRESETS}, default={"WORKSPACE": "./tmp"})
+    monkeypatch.setenv("FLOWHUB_ENV", "cluster")
+    config = op_tags(pipeline, task)[KUBERNETES_TAG]
+    assert config == {
+        "container_config": {"resources": {"limits": {"nvidia.com/gpu": "2"}}},
+        "pod_spec_config": {"nodeSelector": {"gpu": "a100"}, "tolerations": [{"key": "gpu", "operator": "Exists"}]},
+    }
+    kubernetes_validate.validate(job_of(config), VERSIONS[1], strict=True)
+    metadata = definition_metadata(pipeline, task)
+    assert metadata["placement"].value["node_selector"] == {"gpu": "a100"}
+    assert "gpu" not in metadata
+
+
+@pytest.mark.parametrize("profile", ["default", "elsewhere"])
+def test_on_a_laptop_a_preset_is_a_count_and_the_asset_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOWHUB_ENV", profile)
+    pipeline, task = asking("a100:2", cluster={"GPU": PRESETS}, default={"WORKSPACE": "./tmp"})
+    config = op_tags(pipeline, task)[KUBERNETES_TAG]
+    assert config == {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "2"}}}}
+    told = definition_metadata(pipeline, task)["gpu"]
+    assert told == "the profile of this code location has no preset 'a100' (GPU): 2 of nvidia.com/gpu"
+
+
+def test_a_preset_of_pyproject_and_one_that_is_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    preset = '[tool.flowhub.env.cluster.GPU.a100]\nresource = "nvidia.com/mig-1g.5gb"\n'
+    (tmp_path / "pyproject.toml").write_text(preset)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOWHUB_ENV", "cluster")
+    limits = {"container_config": {"resources": {"limits": {"nvidia.com/mig-1g.5gb": "1"}}}}
+    assert op_tags(*asking("a100"))[KUBERNETES_TAG] == limits
+    assert kubernetes_tags(gpu="a100") == {KUBERNETES_TAG: limits}
+    with pytest.raises(DefinitionError, match="'h100' of task 'train' names no preset of the profile 'cluster'"):
+        op_tags(*asking("h100"))
+    with pytest.raises(DefinitionError, match="names no preset") as refused:
+        kubernetes_tags(gpu="h100")
+    assert f"{__file__}:" in refused.value.where
+
+
+def test_an_unknown_preset_is_a_red_asset_and_all_other_files_load(
+    workflows: Workflows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+        @task(gpu="a10O")
+        def train(args):
+            return args
+
+        @flow(env={"default": {"WORKSPACE": "./tmp", "GPU": {"a100": {}}}})
+        def wrong(args):
+            return train(args)
+    """
+    monkeypatch.delenv("FLOWHUB_ENV", raising=False)
+    workflows.write("wrong.py", text)
+    workflows.write("right.py", text.replace("a10O", "a100").replace("def wrong", "def right"))
+    jobs = {job.name for job in workflows.repository().get_all_jobs()}
+    assert "right" in jobs
+    assert "wrong" not in jobs
