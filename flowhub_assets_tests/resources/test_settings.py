@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowhub_assets.errors import ProfileError
-from flowhub_assets.resources.settings import Settings, read_settings
+from flowhub_assets.resources.settings import Settings, deployed_profile, read_settings
 
 TABLE = '[tool.flowhub]\npipelines = ["workflows", "더"]\n[tool.flowhub.env.default]\nWORKSPACE = "./tmp"\n'
 
@@ -71,3 +71,16 @@ def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b"x = '\xff'")
     with pytest.raises(ProfileError, match="not TOML"):
         read_settings({}, tmp_path)
+
+
+def test_the_deployed_profile_is_the_flows_own_over_the_shared_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.flowhub.env.cluster]\nBUCKET = "shared"\nA = 1\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOWHUB_ENV", "cluster")
+    own = {"cluster": {"BUCKET": "own"}, "default": {"WORKSPACE": "./tmp"}}
+    assert deployed_profile(own) == ("cluster", {"BUCKET": "own", "A": 1})
+    assert deployed_profile({}) == ("cluster", {"BUCKET": "shared", "A": 1})
+    monkeypatch.setenv("FLOWHUB_ENV", "elsewhere")
+    assert deployed_profile(own) == ("elsewhere", {})

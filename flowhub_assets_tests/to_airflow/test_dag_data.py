@@ -204,6 +204,35 @@ def test_a_tasks_pod_has_all_that_it_asks_for_and_the_code_beside_it() -> None:
     assert (spec["nodeSelector"], spec["serviceAccountName"]) == ({"pool": "gpu"}, "my-sa")
 
 
+def test_a_pod_says_what_the_task_says_beside_what_the_pipeline_says() -> None:
+    placement = Placement(
+        image="image:v1",
+        ephemeral_storage="1Gi",
+        affinity={"nodeAffinity": {}},
+        labels={"team": "ml"},
+        annotations={"note": "own"},
+        service_account_name="own",
+        image_pull_secrets=("first",),
+        priority_class_name="low",
+        active_deadline=3600,
+    )
+    pipeline = pipeline_of(
+        task_of("a", placement=placement),
+        labels={"team": "data", "x": "y"},
+        annotations={"note": "flow"},
+        service_account_name="flows",
+        image_pull_secrets=("second",),
+    )
+    (manifest,) = data_of(pipeline)["pods"].values()
+    assert manifest["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "flowhub-assets", "team": "ml", "x": "y"}
+    assert manifest["metadata"]["annotations"] == {"note": "own"}
+    spec = manifest["spec"]
+    assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("own", "low")
+    assert (spec["activeDeadlineSeconds"], spec["affinity"]) == (3600, {"nodeAffinity": {}})
+    assert spec["imagePullSecrets"] == [{"name": "first"}, {"name": "second"}]
+    assert spec["containers"][0]["resources"] == {"requests": {"ephemeral-storage": "1Gi"}}
+
+
 def test_functions_run_in_python_and_nodes_in_our_image() -> None:
     node = task_of("n", function="", node=Node("log"), run_on="engine")
     pipeline = pipeline_of(task_of("f"), node, loop_of("l", item_task("in", function="", node=Node("log"))))
@@ -254,6 +283,10 @@ def test_pods_that_are_alike_stand_once() -> None:
         (
             pipeline_of(task_of("a", placement=Placement(volume_mounts=(VolumeMount("v", "/opt/"),)))),
             "task 'a' mounts a volume at '/opt/'",
+        ),
+        (
+            pipeline_of(loop_of("l", item_task("i", placement=Placement(gpu="a100:2")))),
+            "gpu 'a100:2' of task 'i' names a preset, and the profile has none",
         ),
     ],
 )
