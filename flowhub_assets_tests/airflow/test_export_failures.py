@@ -144,7 +144,7 @@ ENDINGS = {
     "oom": Case(CHAIN, failing=[("oom", "first", {}), ("oom", "second", {"times": 2})]),
     "evicted": Case(CHAIN, failing=[("evicted", "second", {"times": 2})]),
     "image": Case(CHAIN, failing=[("image", "second", {"times": 2})], startup_timeout=2),
-    "lost": Case(CHAIN, conf={"seconds": 30}, failing=[("lost", "second", {"times": 2, "seconds": 0.5})]),
+    "deleted": Case(CHAIN, conf={"seconds": 30}, failing=[("deleted", "second", {"times": 2, "seconds": 0.5})]),
 }
 
 CASES = {
@@ -152,7 +152,7 @@ CASES = {
     "tolerant": Case(
         TOLERANT,
         "pipeline.yaml",
-        failing=[("evicted", "fragile", {"times": 2}), ("lost", "vanishes", {"seconds": 0.5})],
+        failing=[("evicted", "fragile", {"times": 2}), ("deleted", "vanishes", {"seconds": 0.5})],
     ),
     "ends": Case(ENDS, "pipeline.yaml", failing=[("oom", "killed", {})]),
     "group": Case(GROUP, "pipeline.yaml", group_light=True),
@@ -177,7 +177,7 @@ def ended(airflow: Environment, tmp_path_factory: pytest.TempPathFactory) -> dic
         ("oom", "OOMKilled", "exit code 137"),
         ("evicted", "Evicted", "low on resource: memory"),
         ("image", "ErrImagePull", "python:3.11-slim"),
-        ("lost", "PodGone", "deleted"),
+        ("deleted", "PodGone", "deleted"),
     ],
 )
 def test_on_failure_is_told_what_became_of_a_pod(ended: dict[str, Ended], ending: str, reason: str, words: str) -> None:
