@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flowhub_assets.from_yaml.affinity_schema import affinity_schema
 from flowhub_assets.from_yaml.format_schema import definitions, node_parts, node_properties, pipeline_schema
 from flowhub_assets.nodes.expressions.functions import FILTERS, FUNCTIONS
 from flowhub_assets_tests.checkout import ROOT, copy_checkout, installed_environment
@@ -69,6 +70,8 @@ def test_the_page_of_the_format_names_every_key() -> None:
         **definitions(),
         **node_parts(),
     }
+    for kubernetes_own in affinity_schema():
+        del parts[kubernetes_own]
     missing = [
         f"{part}: {key}"
         for part, schema in parts.items()
