@@ -1,4 +1,4 @@
-"""Prints what pyproject.toml asks for: ``python requirements.py pyproject.toml nodes,server``; standard library only."""
+"""Prints what pyproject.toml asks for: ``python requirements.py pyproject.toml nodes,server``, in bare Python."""
 
 import sys
 import tomllib

@@ -14,6 +14,7 @@ VERBS = {
     "check": ("check", "check"),
     "demo": ("demo", "demo"),
     "demo-services": ("demo_services", "run_with_services"),
+    "deploy": ("deploy", "deploy"),
     "export": ("export", "export"),
     "nodes": ("nodes", "nodes"),
     "run": ("run", "run"),
