@@ -55,7 +55,7 @@ def selects(selector: str, labels: Mapping[str, str]) -> bool:
 
 
 def _one_fits(requirement: str, labels: Mapping[str, str]) -> bool:
-    match = re.fullmatch(r"(!?[^=!]+?)(?:\s*(==?|!=)\s*(.*))?", requirement)
+    match = re.fullmatch(r"(!?[\w./-]+)(?:\s*(==?|!=)\s*(.*))?", requirement)
     if match is None:
         raise BadSelector(f"unable to parse requirement: found '{requirement}'")
     key, sign, value = match.groups()

@@ -14,7 +14,6 @@ from flowhub_assets_tests.kubernetes.container import expand
 from flowhub_assets_tests.kubernetes.double import KubeDouble
 from flowhub_assets_tests.kubernetes.fixtures import cluster, image_python
 from flowhub_assets_tests.kubernetes.objects import Objects, Refused
-from flowhub_assets_tests.kubernetes.selectors import selects
 
 __all__ = ["cluster", "image_python"]
 
@@ -394,23 +393,6 @@ def test_kubernetes_expands_variables(text: str, made: str) -> None:
 
 def test_a_dollar_before_a_letter_outside_ascii_spoils_it() -> None:
     assert expand("$한", {}) != "$한"
-
-
-@pytest.mark.parametrize(
-    ("selector", "fits"),
-    [
-        ("", True),
-        ("a=1", True),
-        ("a==1,b", True),
-        ("a!=1", False),
-        ("c!=1", True),
-        ("!c,a", True),
-        ("!a", False),
-        ("c", False),
-    ],
-)
-def test_selectors(selector: str, fits: bool) -> None:
-    assert selects(selector, {"a": "1", "b": "2"}) is fits
 
 
 def config_map(**words: Any) -> str:
