@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from flowhub_assets_tests.kubernetes.gate import Gate
 from flowhub_assets_tests.kubernetes.objects import Refused
 from flowhub_assets_tests.kubernetes.pod import Failing, Pod
 
+_LAST_ANSWER_SECONDS = 0.05
 WORDS = {
     "evict": "evicted",
     "preempt": "preempted",
@@ -92,7 +94,6 @@ class Control:
             if word == "fail":
                 self._fail(body, seconds)
             elif word == "down":
-                # This answer still gets out.
                 self._cluster.go(_down(self.gate, seconds, bool(body.get("answering"))))
             elif word == "slow":
                 self.gate.delay = seconds
@@ -117,4 +118,6 @@ class Control:
 
 
 async def _down(gate: Gate, seconds: float, answering: bool) -> None:
+    """A little later, so that the answer to who wanted it gets out."""
+    await asyncio.sleep(_LAST_ANSWER_SECONDS)
     await gate.go_down(seconds, answering)

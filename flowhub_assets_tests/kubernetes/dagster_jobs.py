@@ -20,12 +20,12 @@ def wait(context: dg.OpExecutionContext) -> None:
     time.sleep(60)
 
 
-@dg.job
+@dg.job(executor_def=dg.in_process_executor)
 def small_job() -> None:
     add()
 
 
-@dg.job
+@dg.job(executor_def=dg.in_process_executor)
 def long_job() -> None:
     wait()
 

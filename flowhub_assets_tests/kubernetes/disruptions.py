@@ -63,7 +63,7 @@ async def lose_node(pod: Pod, message: str = "") -> None:
 
 async def oom(pod: Pod, message: str = "") -> None:
     """The kernel kills what holds too much memory."""
-    pod.mains[0].oom = True
+    pod.mains[0].oom = "running" in pod.mains[0].state
     pod.mains[0].signal(signal.SIGKILL)
 
 

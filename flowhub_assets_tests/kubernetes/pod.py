@@ -182,9 +182,9 @@ class Pod:
         self.event("Normal", "Scheduled", f"Successfully assigned {self.namespace}/{self.name} to {self.node}")
         self.publish()
         (self.root / "tmp").mkdir(parents=True)
-        folders = await self._mount()
         deadline = asyncio.create_task(self._end_at_deadline())
         try:
+            folders = await self._mount()
             for container in self.inits:
                 await self._run(container, folders)
                 if container.exit_code != 0:
@@ -228,6 +228,8 @@ class Pod:
         """Starts a container and waits for its end; one that cannot be started waits, as in a cluster."""
         await self._pull(container)
         await self._configure(container)
+        if self.stopping:
+            return
         plain = container.variables
         message_file = self.folder / "last-words" / container.name
         message_file.parent.mkdir(exist_ok=True)
@@ -256,7 +258,11 @@ class Pod:
             self.event("Normal", "Pulled", f'Container image "{image}" already present on machine')
             return
         begun = asyncio.get_running_loop().time()
-        while told is not None and (not told.seconds or asyncio.get_running_loop().time() - begun < told.seconds):
+        while (
+            told is not None
+            and not self.stopping
+            and (not told.seconds or asyncio.get_running_loop().time() - begun < told.seconds)
+        ):
             self.event("Normal", "Pulling", f'Pulling image "{image}"')
             message = (
                 told.message
@@ -278,7 +284,7 @@ class Pod:
 
     async def _configure(self, container: Container) -> None:
         """The variables that the pod names; waits for what they are taken from."""
-        while True:
+        while not self.stopping:
             try:
                 where = kubelet.Place(self.document(), self.root, [])
                 container.variables = kubelet.environment(container.spec, where, self.machine.objects)
@@ -307,7 +313,7 @@ class Pod:
         if self.stopping:
             container.signal(signal.SIGKILL)
         elif self._is_to_be_held() and container is self.mains[0]:
-            container.hold()
+            container.signal(signal.SIGSTOP)
         self.event("Normal", "Started", f"Started container {container.name}")
 
     def _is_to_be_held(self) -> bool:

@@ -37,7 +37,6 @@ class Container:
     variables: dict[str, str] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     oom: bool = False
-    held: bool = False
 
     @property
     def name(self) -> str:
@@ -65,17 +64,14 @@ class Container:
         told.set()
 
     def signal(self, number: int) -> None:
-        """To the process and all that it has started."""
+        """To the process and all that it has started; SIGTERM only to the process, as the kubelet sends it."""
         if self.process is not None and self.process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-                if self.held and number == signal.SIGTERM:
-                    os.killpg(self.process.pid, signal.SIGCONT)
-
-    def hold(self) -> None:
-        """Stops the process where it is, until it is ended."""
-        self.held = True
-        self.signal(signal.SIGSTOP)
+                if number == signal.SIGTERM:
+                    os.kill(self.process.pid, number)
+                    os.killpg(self.process.pid, signal.SIGCONT)  # it may be held
+                else:
+                    os.killpg(self.process.pid, number)
 
     async def ended(self) -> None:
         while "running" in self.state:

@@ -48,6 +48,7 @@ class Store:
         self.on_change: list[Callable[[Change], None]] = []
         self._documents: dict[Key, Document] = {}
         self._keys: dict[str, Key] = {}
+        self._owned: dict[str, set[Key]] = {}
         self._changes: deque[Change] = deque(maxlen=kept_changes)
         self._forgotten = _FIRST_VERSION
         self._lock = threading.RLock()
@@ -70,7 +71,8 @@ class Store:
     def dependents(self, uid: str) -> list[Document]:
         """Those whose ownerReferences name this owner."""
         with self._lock:
-            return [found for found in self._documents.values() if uid in owners(found)]
+            there = [self._documents.get(key) for key in sorted(self._owned.get(uid, ()))]
+            return [found for found in there if found is not None and uid in owners(found)]
 
     def put(self, document: Mapping[str, Any]) -> Document:
         """Adds or replaces; sets resourceVersion, and of what is new uid and creationTimestamp."""
@@ -87,6 +89,8 @@ class Store:
             metadata["resourceVersion"] = str(self.version)
             self._documents[key] = taken
             self._keys[metadata["uid"]] = key
+            for uid in owners(taken):
+                self._owned.setdefault(uid, set()).add(key)
             self._tell(Change(self.version, kind, key[1], before, taken, taken))
             return taken
 

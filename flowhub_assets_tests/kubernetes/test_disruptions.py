@@ -102,6 +102,30 @@ def test_what_is_not_there_cannot_be_disrupted(cluster: KubeDouble) -> None:
         cluster.fail("nonsense")
 
 
+def test_only_the_process_itself_is_told_to_end(cluster: KubeDouble, api: Any) -> None:
+    child = "import signal, time; signal.signal(15, lambda *_: print('child', flush=True)); print('up', flush=True);"
+    child += "time.sleep(60)"
+    text = "import signal, subprocess, sys, time\n"
+    text += "signal.signal(15, lambda *_: (print('told', flush=True), time.sleep(0.3), exit(0)))\n"
+    text += f"subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    api.create_namespaced_pod("default", script(text))
+    until(lambda: cluster.logs("p") == "up\n")
+    cluster.delete_pod("p")
+    until(lambda: not names(api.list_namespaced_pod("default")))
+    assert cluster.logs("p") == "up\ntold\n"
+
+
+@pytest.mark.parametrize("act", ["evict", "delete_pod"])
+def test_a_pod_that_waits_can_be_ended_too(cluster: KubeDouble, api: Any, act: str) -> None:
+    cluster.fail("image", seconds=1)
+    api.create_namespaced_pod("default", script("print('ran')"))
+    until(lambda: "Failed" in reasons(api))
+    getattr(cluster, act)("p")
+    until(lambda: cluster.left() == [])
+    time.sleep(1.5)
+    assert cluster.logs("p") == ""
+
+
 def test_memory_limits_are_enforced(api: Any) -> None:
     text = "import time; held = bytearray(150 * 2**20); held[::4096] = b'x' * len(held[::4096]); time.sleep(60)"
     limits = {"limits": {"memory": "64Mi"}}

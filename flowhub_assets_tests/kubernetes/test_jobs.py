@@ -137,6 +137,15 @@ def test_a_quota_keeps_a_job_without_pods(cluster: KubeDouble, api: Any, batch: 
     assert "is forbidden: exceeded quota" in told[0].message
 
 
+def test_a_hundred_jobs_at_once_are_all_done(cluster: KubeDouble, api: Any, batch: Any) -> None:
+    for number in range(100):
+        batch.create_namespaced_job("default", job("", name=f"j-{number}", container={"command": ["true"]}))
+    done = {"field_selector": "status.successful=1"}
+    until(lambda: len(names(batch.list_namespaced_job("default", **done))) == 100, 90)
+    batch.delete_collection_namespaced_job("default", propagation_policy="Background")
+    until(lambda: not names(api.list_namespaced_pod("default")))
+
+
 def test_a_suspended_job_waits(api: Any, batch: Any) -> None:
     batch.create_namespaced_job("default", job("pass", suspend=True))
     assert batch.read_namespaced_job_status("j", "default").status.start_time is None
