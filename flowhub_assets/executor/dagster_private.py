@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dagster import OpExecutionContext
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
 from dagster._core.definitions.reconstruct import ReconstructableJob
@@ -56,10 +57,12 @@ from dagster._core.executor.step_delegating import (
 )
 from dagster._core.instance import DagsterInstance
 from dagster._core.log_manager import DagsterLogHandler, DagsterLogManager
+from dagster._core.pipes.context import build_external_execution_context_data
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster_pipes import PipesContextData
 from dagster_shared.error import SerializableErrorInfo
 
 
@@ -76,6 +79,11 @@ def failure_data(error: SerializableErrorInfo, source: ErrorSource) -> StepFailu
     make: Any = StepFailureData
     data: StepFailureData = make(error=error, user_failure_data=None, error_source=source)
     return data
+
+
+def pipes_context_data(context: OpExecutionContext) -> PipesContextData:
+    """What dagster_pipes in another process finds as its context."""
+    return build_external_execution_context_data(context, None)
 
 
 def new_file_key() -> str:
@@ -153,6 +161,7 @@ __all__ = [
     "hook_events",
     "mark_complete",
     "new_file_key",
+    "pipes_context_data",
     "resource_initialization_manager",
     "serializable_error_info_from_exc_info",
 ]

@@ -13,12 +13,11 @@ from flowhub_assets.executor.dagster_private import (
     PlanOrchestrationContext,
     SerializableErrorInfo,
     StepDelegatingExecutor,
-    StepHandler,
     StepHandlerContext,
     serializable_error_info_from_exc_info,
 )
-from flowhub_assets.executor.local_handler import LocalStepHandler
 from flowhub_assets.executor.plan_state import PlanState
+from flowhub_assets.executor.step_handlers import ChosenHandler
 
 #: Seconds that the processes of heavy steps have to end after they were told to.
 _GRACE = 0.2
@@ -30,14 +29,15 @@ class HeavySteps:
     def __init__(
         self,
         executor: StepDelegatingExecutor,
-        handler: StepHandler,
+        chosen: ChosenHandler,
         plan_context: PlanOrchestrationContext,
         state: PlanState,
         *,
         check_health_every: float,
     ) -> None:
         self._executor = executor
-        self._handler = handler
+        self._chosen = chosen
+        self._handler = chosen.handler
         self._plan_context = plan_context
         self._state = state
         self._check_health_every = check_health_every
@@ -97,8 +97,12 @@ class HeavySteps:
 
     def end(self) -> None:
         """Waits a moment for what was told to end; kills what does not, where the step handler can."""
-        if isinstance(self._handler, LocalStepHandler):
-            self._handler.close(_GRACE)
+        self._chosen.end(_GRACE)
+
+    def leave(self) -> None:
+        """Another run worker goes on with what runs."""
+        self._chosen.leave()
+        self.running.clear()
 
     def _dead(self) -> dict[str, str]:
         if time.monotonic() - self._checked < self._check_health_every:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from dagster import DagsterEvent, Enum, EnumValue, Field, InitExecutorContext, Int, Noneable, executor
+from dagster import DagsterEvent, Enum, EnumValue, Field, InitExecutorContext, Int, Noneable, Selector, executor
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import (
@@ -23,7 +23,9 @@ from flowhub_assets.executor.dagster_private import (
 from flowhub_assets.executor.local_handler import LocalStepHandler
 from flowhub_assets.executor.placement import HEAVY, PLACEMENT_TAG, PLACEMENTS
 from flowhub_assets.executor.run import Limits, run_plan
+from flowhub_assets.executor.step_handlers import AUTO, KUBERNETES, KUBERNETES_CONFIG, LOCAL, StepHandlers
 
+_selector: Any = Selector
 _CONFIG = executor_config(
     max_concurrent=Field(
         Int, default_value=128, is_required=False, description="The most light steps of a run at a time."
@@ -39,7 +41,8 @@ _CONFIG = executor_config(
         Noneable(Int),
         default_value=None,
         is_required=False,
-        description="The most heavy steps of a run at a time; the number of cores if left out.",
+        description="The most heavy steps of a run at a time. If left out: the number of cores on this machine, as"
+        " many as there are on Kubernetes.",
     ),
     untagged=Field(
         Enum("Placement", [EnumValue(placement) for placement in PLACEMENTS]),
@@ -48,10 +51,11 @@ _CONFIG = executor_config(
         description=f"Where a step runs whose op has no tag {PLACEMENT_TAG}: {' or '.join(PLACEMENTS)}.",
     ),
     step_handler=Field(
-        {"local": Field({}, is_required=False)},
-        default_value={"local": {}},
+        _selector({AUTO: Field({}), LOCAL: Field({}), KUBERNETES: Field(KUBERNETES_CONFIG)}),
+        default_value={AUTO: {}},
         is_required=False,
-        description="Where heavy steps run. local: in a process each, on this machine.",
+        description="Where heavy steps run. local: in a process each, on this machine. kubernetes: in a Job each. auto:"
+        " on Kubernetes where Dagster's run launcher is the K8sRunLauncher, on this machine otherwise.",
     ),
 )
 
@@ -60,9 +64,9 @@ class HybridExecutor(StepDelegatingExecutor):
     """Runs one plan with light and heavy steps side by side."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.local_handler = LocalStepHandler()
+        self.step_handlers = StepHandlers(config["step_handler"])
         super().__init__(
-            self.local_handler,
+            LocalStepHandler(),  # each run has a handler of its own
             retries=RetryMode.from_config(config["retries"]) or RetryMode.ENABLED,
             tag_concurrency_limits=config.get("tag_concurrency_limits"),
             step_dependency_config=StepDependencyConfig.from_config(config.get("step_dependency_config")),
@@ -70,7 +74,7 @@ class HybridExecutor(StepDelegatingExecutor):
         self.limits = Limits(
             light=config["max_concurrent"],
             child=config["max_concurrent_children"] or max(4, os.cpu_count() or 1),
-            heavy=config["max_concurrent_heavy"] or os.cpu_count() or 1,
+            heavy=config["max_concurrent_heavy"],
             by_tag=config.get("tag_concurrency_limits") or [],
             untagged=config["untagged"],
         )

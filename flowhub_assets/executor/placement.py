@@ -17,20 +17,27 @@ LIGHT = "light"
 CHILD = "child"
 #: In a process or pod of its own, which the executor's step handler starts.
 HEAVY = "heavy"
+#: In a pod, for it asks for something that only a cluster has: HEAVY on Kubernetes, CHILD on this machine.
+POD = "pod"
+#: In a pod of an image of its own, which needs nothing of Dagster, while a thread of the run worker waits for it. HEAVY
+#: on this machine.
+OWN_IMAGE = "own image"
 
-PLACEMENTS = (LIGHT, CHILD, HEAVY)
+PLACEMENTS = (LIGHT, CHILD, HEAVY, POD, OWN_IMAGE)
+#: What two of them are where heavy steps go to Kubernetes, and where they do not.
+ON_KUBERNETES, ON_THIS_MACHINE = {POD: HEAVY}, {POD: CHILD, OWN_IMAGE: HEAVY}
 #: The placements whose steps are the run worker's own.
-IN_RUN_WORKER = (LIGHT, CHILD)
+IN_RUN_WORKER = (LIGHT, CHILD, OWN_IMAGE)
 
 
 def placement_of(tags: Mapping[str, str] | None, untagged: str = HEAVY) -> str:
-    """LIGHT, CHILD or HEAVY; ``untagged`` for a step whose tags do not say. Raises RunError for another word."""
+    """One of PLACEMENTS; ``untagged`` for a step whose tags do not say. Raises RunError for another word."""
     placement = (tags or {}).get(PLACEMENT_TAG, untagged)
     if placement not in PLACEMENTS:
         raise RunError(
             f"the tag {PLACEMENT_TAG!r} is {placement!r}",
             effect="The executor does not know where to run the step: nothing of this run was started.",
-            remedy=f"Write {LIGHT!r}, {CHILD!r} or {HEAVY!r}.",
+            remedy=f"Write {', '.join(map(repr, PLACEMENTS[:-1]))} or {PLACEMENTS[-1]!r}.",
         )
     return placement
 

@@ -148,9 +148,9 @@ class RunLoop:
         keys = [*light, *self._heavy.running]
         if self._plan_context.instance.run_will_resume(self._plan_context.run_id):
             # Another run worker goes on: it finds heavy steps as they are, and starts light ones again.
+            self._heavy.leave()
             if self._light is not None:
                 self._light.give_up()
-            self._heavy.running.clear()
             yield self._tell("Executor received termination signal; the run will be resumed", EngineEventData())
             return
         yield self._tell("Executor received termination signal, forwarding to steps", EngineEventData.interrupted(keys))

@@ -2,6 +2,8 @@
 
     python boot.py --module flowhub_assets.from_python.pod --result /airflow/xcom/return.json [--code FOLDER]
 
+With ``--result -`` the result goes to the log, as a message of Dagster Pipes.
+
 Beside it lie pipeline.json, rows.tar.xz (flowhub itself, for an image that has nothing but Python 3.9 or newer) and
 code.tar.xz, code-2.tar.xz, ... (the pipeline's own files); with --code those are in FOLDER already. What is to be
 done stands in the environment: FLOWHUB_STEP.
@@ -118,6 +120,13 @@ def fail(what: str, result: str) -> NoReturn:
     """Tells the log and the operator, and ends the pod."""
     print(f"flowhub: {what}", file=sys.stderr, flush=True)
     failure = {"failed_task": "", "error": what, "error_type": "CannotStart", "traceback": what, "retry": False}
+    if result == "-":
+        told = {"payload": {"flowhub/result": {"failure": failure}}}
+        print(
+            json.dumps({"__dagster_pipes_version": "0.1", "method": "report_custom_message", "params": told}),
+            flush=True,
+        )
+        raise SystemExit(1)
     try:
         os.makedirs(os.path.dirname(os.path.abspath(result)), exist_ok=True)
         with open(result, "w", encoding="utf-8") as file:

@@ -11,7 +11,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.pods.archive import pack, unpack
@@ -39,10 +40,19 @@ class Contents:
 
 @dataclass(frozen=True)
 class ConfigMapFile:
-    """``text`` of the file, and the ``names`` of its ConfigMaps, all of which one projected volume mounts."""
+    """``documents`` are the ConfigMaps, all of which one projected volume mounts."""
 
-    text: str
-    names: tuple[str, ...]
+    documents: tuple[Mapping[str, Any], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the ConfigMaps."""
+        return tuple(document["metadata"]["name"] for document in self.documents)
+
+    @property
+    def text(self) -> str:
+        """The text of the file."""
+        return "---\n".join(map(_text, self.documents))
 
 
 def config_maps(
@@ -61,11 +71,9 @@ def config_maps(
     archives = spread(contents.code, largest - taken, contents.paths, largest)
     first = {"code.tar.xz": archives[0]} if archives and archives[0] else {}
     documents = [_document(name, namespace, pipeline, contents.texts, {**first, **rows})]
-    names = [name]
     for number, archive in enumerate(archives[1:], 2):
-        names.append(f"{name}-{number}")
-        documents.append(_document(names[-1], namespace, pipeline, {}, {f"code-{number}.tar.xz": archive}))
-    return ConfigMapFile("---\n".join(documents), tuple(names))
+        documents.append(_document(f"{name}-{number}", namespace, pipeline, {}, {f"code-{number}.tar.xz": archive}))
+    return ConfigMapFile(tuple(documents))
 
 
 def same_content(text: str, other: str) -> bool:
@@ -93,16 +101,27 @@ def _refuse_texts(texts: Mapping[str, str], largest: int) -> None:
 
 def _document(
     name: str, namespace: str | None, pipeline: str, texts: Mapping[str, str], archives: Mapping[str, bytes]
-) -> str:
-    lines = ["apiVersion: v1", "kind: ConfigMap", "metadata:", f"  name: {quoted(name)}"]
-    if namespace:
-        lines.append(f"  namespace: {quoted(namespace)}")
-    lines += ["  labels:", *(f"    {key}: {quoted(value)}" for key, value in _LABELS.items())]
-    lines += ["  annotations:", f"    {_PIPELINE}: {quoted(pipeline)}"]
-    if texts:
-        lines += ["data:", *(f"  {quoted(key)}: {block(texts[key], 4)}" for key in sorted(texts))]
-    if archives:
-        lines += ["binaryData:", *(f"  {quoted(key)}: {quoted(_base64(archives[key]))}" for key in sorted(archives))]
+) -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {**metadata, "labels": dict(_LABELS), "annotations": {_PIPELINE: pipeline}},
+        **({"data": {key: texts[key] for key in sorted(texts)}} if texts else {}),
+        **({"binaryData": {key: _base64(archives[key]) for key in sorted(archives)}} if archives else {}),
+    }
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    metadata = document["metadata"]
+    lines = [f"apiVersion: {document['apiVersion']}", f"kind: {document['kind']}", "metadata:"]
+    lines += [f"  {key}: {quoted(metadata[key])}" for key in ("name", "namespace") if key in metadata]
+    for part in ("labels", "annotations"):
+        lines += [f"  {part}:", *(f"    {key}: {quoted(value)}" for key, value in metadata[part].items())]
+    for part, written in (("data", partial(block, indent=4)), ("binaryData", quoted)):
+        if part in document:
+            entries = document[part].items()
+            lines += [f"{part}:", *(f"  {quoted(key)}: {written(value)}" for key, value in entries)]
     return "\n".join(lines) + "\n"
 
 

@@ -53,15 +53,17 @@ def travelling(
     profile_name: str,
     name: str,
     *,
+    objects: str = "",
     argv: Sequence[str] = (),
     grouped: bool = False,
     problems: Sequence[Problem] = (),
 ) -> Travelling:
     """What travels to the pods of ``pipeline``, run with the profile of that name. The same gives the same.
 
-    ``name`` begins the names of the objects in Kubernetes: ``name``-code, ``name``-secrets. ``argv`` are the arguments
-    that the pipeline's script added; ``grouped``: several tasks may share a pod. Raises ProfileError for the profile,
-    and one DefinitionError that tells all of what cannot travel, ``problems`` among it.
+    ``name`` begins the name of the Secret that it reads, ``name``-secrets, ``objects``, the same if left out, that of
+    its ConfigMaps, ``objects``-code. ``argv`` are the arguments that the pipeline's script added; ``grouped``: several
+    tasks may share a pod. Raises ProfileError for the profile, and one DefinitionError that tells all of what cannot
+    travel, ``problems`` among it.
     """
     beginning = kubernetes_name(name, 50)
     secret = f"{beginning}-secrets"
@@ -73,7 +75,7 @@ def travelling(
         safe.pipeline, file=own.file, profile_name=profile_name, profile=safe.profile, argv=argv, secret=secret
     )
     contents = _contents(safe.pipeline, replace(own, files=clean.files), text, grouped)
-    code = config_maps(f"{beginning}-code", safe.pipeline.name, contents, _namespace(safe))
+    code = config_maps(f"{kubernetes_name(objects or name, 50)}-code", safe.pipeline.name, contents, _namespace(safe))
     return Travelling(safe, code, _settings(safe, code.names), secret, (*safe.warnings, *clean.warnings))
 
 

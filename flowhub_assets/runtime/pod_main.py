@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from flowhub_assets.errors import FlowhubError, TaskCancelled, TaskFailed
 from flowhub_assets.ir.pipeline import Retry, Task
 from flowhub_assets.ir.task_tree import all_tasks, with_env, with_nested
+from flowhub_assets.runtime.pipes import tell_result
 from flowhub_assets.runtime.pod_files import PodFiles, read_pod_files
 from flowhub_assets.runtime.pod_order import Order, take_order
 from flowhub_assets.runtime.pod_step import do_order, failure_document
@@ -38,7 +39,8 @@ class _Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str], load: Load) -> int:
     """Does the order of FLOWHUB_STEP and writes its result document; returns the exit code.
 
-    ``argv``: --pipeline and --code say where pipeline.json and the code are, --result where the document goes.
+    ``argv``: --pipeline and --code say where pipeline.json and the code are, --result where the document goes, - for
+    the log, as a message of Dagster Pipes.
     """
     options = _options(argv)
     signal.signal(signal.SIGTERM, _terminate)
@@ -47,8 +49,11 @@ def main(argv: Sequence[str], load: Load) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         document, code = _PodProcess(load).work(options)
-        # ASCII: whoever reads it over a stream may cut it between the bytes of a letter.
-        write_whole(options.result, json.dumps(document).encode("ascii"), "the step's result")
+        if options.result == "-":
+            tell_result(document)
+        else:
+            # ASCII: whoever reads it over a stream may cut it between the bytes of a letter.
+            write_whole(options.result, json.dumps(document).encode("ascii"), "the step's result")
     except FlowhubError as error:
         print(error, file=sys.stderr, flush=True)
         return FAILED

@@ -24,7 +24,8 @@ class Order:
     """``part`` says what is done with ``tasks``, whose ``outputs`` upstream are result documents, by task name.
 
     ``index`` counts an iteration's item from 0, ``attempt`` the tries from 1; ``last`` says that none is left.
-    ``given`` are the run's params; ``failure`` is what on_failure and finally tasks are told.
+    ``given`` are the run's params; ``failure`` is what on_failure and finally tasks are told. ``reports``: Dagster
+    reads the log, so that what the task logs and shows is told there.
     """
 
     part: str
@@ -37,6 +38,7 @@ class Order:
     attempt: int = 1
     last: bool = True
     failure: Mapping[str, Any] = field(default_factory=dict)
+    reports: bool = False
 
     @property
     def task(self) -> str:
@@ -55,6 +57,7 @@ _KINDS: dict[str, type[Any]] = {
     "attempt": int,
     "last": bool,
     "failure": dict,
+    "reports": bool,
 }
 
 

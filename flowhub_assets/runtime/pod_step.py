@@ -25,11 +25,13 @@ from flowhub_assets.runtime.json_form import input_in_json_form
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.loops import body_of, items_name, iteration_name, loop_items, of_item
 from flowhub_assets.runtime.outcome import Event, Outcome, event_text
+from flowhub_assets.runtime.pipes import pipes_logger, shown_as_json
 from flowhub_assets.runtime.pod_order import Order
 from flowhub_assets.runtime.pod_values import PodValues
 from flowhub_assets.runtime.retrying import is_tolerated, worth_retry
 from flowhub_assets.runtime.run_state import Run
 from flowhub_assets.runtime.secret_values import mask_secrets
+from flowhub_assets.runtime.show import Shown
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, failure_args
 from flowhub_assets.runtime.step_context import Cancellation
 
@@ -146,19 +148,22 @@ class _PodStep:
         self, task: Task, name: str, value_of: Callable[[StepResult], dict[str, Any]], *, count: bool = False
     ) -> Document:
         """Runs the task's own body, keeps its value under ``name``; a failure that it tolerates becomes its value."""
+        shown: tuple[Shown, ...] = ()
         try:
             result = self._call(task)
             if result.skipped:
                 print(f"flowhub: {task.name} is skipped: {result.skipped}", flush=True)
                 return {"skipped": result.skipped}
-            _print_shown(result)
+            if not self.order.reports:
+                _print_shown(result)
+            shown = result.shown if self.order.reports else ()
             value = value_of(result)
         except RunError as error:
             error.where = error.where or str(task.source)
             if not self._is_tolerated(task, error):
                 raise
             value = error_value(error)
-        document = self._saved(task, name, value)
+        document = {**self._saved(task, name, value), **({"shown": shown_as_json(shown)} if shown else {})}
         return {**document, "items": len(value.get("items", ()))} if count else document
 
     def _call(self, task: Task) -> StepResult:
@@ -166,6 +171,8 @@ class _PodStep:
         run = Run(self.runnable, self._flow_input(task), self.profile, order.run_id, self._outputs(task), None, None)
         run.skipped.update(order.skipped)
         context = run.context(task, order.attempt, Cancellation(), prints=True)
+        if order.reports:
+            context = replace(context, log=pipes_logger())
         call = partial(run.call, task, run.inputs(task), context)
         if task.run_on == "engine":
             return call()

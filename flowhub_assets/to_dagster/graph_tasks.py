@@ -23,7 +23,9 @@ from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.flow_run import FlowRun
 from flowhub_assets.to_dagster.metadata import value_metadata
+from flowhub_assets.to_dagster.pod_steps import pod_run, runs_in_own_image
 from flowhub_assets.to_dagster.step_bodies import call_body
+from flowhub_assets.to_dagster.tags import asks_most
 from flowhub_assets.to_dagster.value_io import SAVED_AS, link_to
 
 #: The output of each op that says "it has run"; a deciding one has another for each port.
@@ -36,12 +38,12 @@ Outputs = Iterator[Output[Any] | DynamicOutput[Any]]
 
 def task_step(context: OpExecutionContext, run: FlowRun, task: Task) -> Outputs:
     """Runs one task, if it is to run; its value is saved before its outputs are given."""
-    yield from _given(context, run, task, _settled(context, run, task, _whole))
+    yield from _given(context, run, task, _settled(context, run, task, "task", _whole))
 
 
 def items_step(context: OpExecutionContext, run: FlowRun, task: Task) -> Outputs:
     """Makes a loop's list: an output for each item."""
-    result = _settled(context, run, task, lambda one: {"items": loop_items(task, one.value)})
+    result = _settled(context, run, task, "items", lambda one: {"items": loop_items(task, one.value)})
     if result is None:
         return
     run.keep(context.run_id, items_name(task.name), result.value)
@@ -56,6 +58,14 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
     with _as_failures(task):
         items = run.load(context, items_name(task.name)) or {"items": []}
         outputs, skipped = run.upstream(context, [task])
+        asks = asks_most(loop)
+        if runs_in_own_image(asks):
+            order = {"part": "iteration", "given": run.given, "skipped": sorted(skipped), "index": index}
+            known = {**outputs, items_name(task.name): items}
+            made = pod_run(context, run.runnable, run.profile).step(context, task, order, known, asks).value
+            url = run.keep(context.run_id, iteration_name(task.name, index), made)
+            yield Output(None, RAN, metadata={SAVED_AS: link_to(url), **value_metadata(made.get("result") or {}, ())})
+            return
         given = {**outputs, **{name: {} for name in skipped}, LOOP_ITEM: items["items"][index]}
         runnable = Runnable(body_of(run.pipeline, task), run.runnable.bodies)
         outcome = _run_here(context, run, runnable, given, ())
@@ -101,13 +111,17 @@ def fused_step(context: OpExecutionContext, run: FlowRun, tasks: Sequence[Task])
 
 
 def _settled(
-    context: OpExecutionContext, run: FlowRun, task: Task, value_of: Callable[[StepResult], dict[str, Any]]
+    context: OpExecutionContext, run: FlowRun, task: Task, part: str, value_of: Callable[[StepResult], dict[str, Any]]
 ) -> StepResult | None:
     """The task's result; None if it is skipped. A failure that the task tolerates becomes its value."""
     try:
         outputs, skipped = run.upstream(context, [task])
         reason = skip_reason(task, outputs, skipped)
-        if not reason:
+        if not reason and runs_in_own_image(task):
+            order = {"part": part, "given": run.given, "skipped": sorted(skipped)}
+            result = pod_run(context, run.runnable, run.profile).step(context, task, order, outputs, task)
+            reason, value_of = result.skipped, _whole
+        elif not reason:
             inputs = step_inputs(task, outputs, run.given, skipped)
             result = call_body(context, run.runnable, task, inputs, run.profile)
             reason = result.skipped

@@ -32,7 +32,7 @@ from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefi
 from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
 from flowhub_assets.ir.grouping import groups, step_name
 from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
-from flowhub_assets.ir.task_tree import waits_for, with_nested
+from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.flow_run import FlowRun
 from flowhub_assets.to_dagster.graph_tasks import (
@@ -45,14 +45,13 @@ from flowhub_assets.to_dagster.graph_tasks import (
     results_step,
     task_step,
 )
-from flowhub_assets.to_dagster.tags import op_tags, placement
+from flowhub_assets.to_dagster.tags import asks_most, op_tags, placement
 
 #: The input of every op that waits for others. It is of type Nothing and takes any number of edges.
 AFTER = "after"
 
 _BACKOFF = {"linear": Backoff.LINEAR, "exponential": Backoff.EXPONENTIAL}
 #: The placements, the most demanding one last: an iteration runs where the most demanding of its tasks wants to.
-_BY_WEIGHT = (LIGHT, CHILD, HEAVY)
 _TYPE_TAG = "dagster/compute_kind"
 
 After = list[DependencyDefinition] | DependencyDefinition | DynamicCollectDependencyDefinition
@@ -216,8 +215,8 @@ class _Nodes:
         items, iteration = _loop_names(task)
         self._invoke("items", items, after, task)
         limit = {MAX_CONCURRENT_TAG: str(task.loop.max_concurrent)} if task.loop.max_concurrent else {}
-        asks_most = max(with_nested(task.loop.tasks), key=lambda one: _BY_WEIGHT.index(placement(one)))
-        self._invoke("iteration", iteration, DependencyDefinition(items, ITEM), task, runs=asks_most, tags=limit)
+        runs = asks_most(task.loop)
+        self._invoke("iteration", iteration, DependencyDefinition(items, ITEM), task, runs=runs, tags=limit)
         self._invoke("results", name, DynamicCollectDependencyDefinition(iteration, RAN), task)
 
     def _edges(self, group: tuple[Task, ...]) -> list[DependencyDefinition]:

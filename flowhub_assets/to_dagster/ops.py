@@ -15,6 +15,7 @@ from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.graphs import retry_policy
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.pod_steps import pod_run, runs_in_own_image
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.tags import op_tags
 from flowhub_assets.to_dagster.value_io import values_key
@@ -71,7 +72,9 @@ def failure_op_name(pipeline: Pipeline, task: Task) -> str:
 
 
 def _op(compute: _Compute, runnable: Runnable, task: Task, *, name: str, **parts: Any) -> OpDefinition:
-    resources = {"profile", "storage", *([params_key(runnable.pipeline)] if FLOW_INPUT in task.needs else [])}
+    # A pod that has the task's code reads the run's params by itself.
+    given = FLOW_INPUT in task.needs or task.placement.image
+    resources = {"profile", "storage", *([params_key(runnable.pipeline)] if given else [])}
     return OpDefinition(
         compute,
         name=name,
@@ -85,7 +88,7 @@ def _op(compute: _Compute, runnable: Runnable, task: Task, *, name: str, **parts
 
 
 def _flow_input(context: OpExecutionContext, runnable: Runnable, task: Task) -> dict[str, Any]:
-    if FLOW_INPUT not in task.needs:
+    if FLOW_INPUT not in task.needs and not task.placement.image:
         return {}
     given: dict[str, Any] = getattr(context.resources, params_key(runnable.pipeline))
     return given
@@ -101,6 +104,11 @@ def _run(
     try:
         profile = context.resources.storage.over(context.resources.profile.of(runnable.pipeline))
         ends_run = task is runnable.pipeline.failure_task or task in runnable.pipeline.finally_tasks
+        if runs_in_own_image(task):
+            given = {name: value for name, value in flow_input.items() if name not in FAILURE_FIELDS or not ends_run}
+            failure = {name: value for name, value in flow_input.items() if name not in given}
+            order = {"part": "failure" if ends_run else "task", "given": given, "failure": failure}
+            return pod_run(context, runnable, profile).step(context, task, order, outputs, task)
         return call_body(context, runnable, task, step_inputs(task, outputs, flow_input), profile, ends_run=ends_run)
     except FlowhubError as error:
         error.where = error.where or str(task.source)

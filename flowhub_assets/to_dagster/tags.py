@@ -10,17 +10,21 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, PLACEMENT_TAG
+from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, OWN_IMAGE, PLACEMENT_TAG, POD
 from flowhub_assets.ir import quantities
 from flowhub_assets.ir.checks import require_placement
 from flowhub_assets.ir.gpu_presets import placed, unresolved
 from flowhub_assets.ir.kubernetes_spec import container, pod_metadata, pod_spec
-from flowhub_assets.ir.pipeline import Pipeline, Source, Task
+from flowhub_assets.ir.pipeline import Loop, Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
+from flowhub_assets.ir.task_tree import with_nested
 from flowhub_assets.resources.settings import deployed_profile
 
 KUBERNETES_TAG = "dagster-k8s/config"
 PRIORITY_TAG = "dagster/priority"
+
+_NOTHING_ASKED = Placement()
+_BY_WEIGHT = (LIGHT, CHILD, POD, HEAVY, OWN_IMAGE)
 
 
 def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
@@ -54,10 +58,22 @@ def deployed_placement(pipeline: Pipeline, task: Task) -> Placement:
 
 
 def placement(task: Task) -> str:
-    """HEAVY, a process or pod of its own, for what asks for one; all else runs in the run worker or a child of it."""
-    if task.run_on in ("cpu", "gpu") or task.placement.image:
+    """OWN_IMAGE for what has one, HEAVY for what asks for a process of its own, POD for what asks for more.
+
+    All else runs in the run worker or a child of it.
+    """
+    if task.placement.image:
+        return OWN_IMAGE
+    if task.run_on in ("cpu", "gpu"):
         return HEAVY
-    return CHILD if task.run_on is None else LIGHT
+    if task.run_on == "engine":
+        return LIGHT
+    return CHILD if task.placement == _NOTHING_ASKED else POD
+
+
+def asks_most(loop: Loop) -> Task:
+    """The task of a loop's body whose placement an iteration has: they run in one step."""
+    return max(with_nested(loop.tasks), key=lambda task: _BY_WEIGHT.index(placement(task)))
 
 
 def kubernetes_tags(

@@ -25,12 +25,12 @@ def test_a_step_without_the_tag_is_where_untagged_ones_are() -> None:
     assert placement_of({PLACEMENT_TAG: HEAVY}, LIGHT) == HEAVY
 
 
-@pytest.mark.parametrize("word", ["Light", "", "pod"])
+@pytest.mark.parametrize("word", ["Light", "", "Pod"])
 def test_another_word_is_refused_with_those_that_there_are(word: str) -> None:
     with pytest.raises(RunError) as caught:
         placement_of({PLACEMENT_TAG: word})
     assert repr(word) in str(caught.value)
-    assert "'light', 'child' or 'heavy'" in str(caught.value)
+    assert "'light', 'child', 'heavy', 'pod' or 'own image'" in str(caught.value)
 
 
 def test_a_limit_is_a_whole_number_from_1() -> None:
