@@ -18,5 +18,5 @@ def needed(module: str, package: str) -> Any:
         raise InputError(
             f"the package {package} is not installed",
             effect="Nothing was checked: a part of the check needs it.",
-            remedy="pip install 'flowhub-assets[deploy]'",
+            remedy="Install it: pip install 'flowhub-assets[deploy]'",
         ) from None

@@ -18,7 +18,7 @@ def test_a_module_is_imported() -> None:
 def test_a_missing_package_is_told_with_what_installs_it() -> None:
     with pytest.raises(InputError, match="the package helm-python-sdk is not installed") as told:
         needed("helm_python_that_is_not_there", "helm-python-sdk")
-    assert told.value.remedy == "pip install 'flowhub-assets[deploy]'"
+    assert told.value.remedy == "Install it: pip install 'flowhub-assets[deploy]'"
 
 
 def test_a_package_that_lacks_another_one_is_not_called_missing(
