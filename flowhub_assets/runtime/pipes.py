@@ -66,8 +66,8 @@ def shown_as_json(shown: Iterable[Shown]) -> list[dict[str, Any]]:
         size = len(json.dumps(entry))
         if size > left:
             text = f"*{size:,} bytes are too much for a pod's log: upload it to keep it*"
-            entry = {"name": one.name, "kind": "markdown", "data": text}
-        left -= min(size, left)
+            entry, size = {"name": one.name, "kind": "markdown", "data": text}, 0
+        left -= size
         form.append(entry)
     return form
 
