@@ -23,6 +23,8 @@ from flowhub_assets.ir.encoding import plain
 from flowhub_assets.ir.gpu_presets import preset_and_count
 from flowhub_assets.ir.kubernetes_spec import GPU_RESOURCE
 from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.placement import Placement
+from flowhub_assets.ir.task_tree import all_tasks
 from flowhub_assets.runtime.show import Shown
 from flowhub_assets.to_dagster.tags import deployed_placement
 
@@ -48,9 +50,8 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
     placement = deployed_placement(pipeline, task)
     if plain(placement):
         known["placement"] = MetadataValue.json(plain(placement))
-    preset, count = preset_and_count(placement.gpu or "")
-    if preset is not None:
-        known["gpu"] = f"the profile of this code location has no preset {preset!r} (GPU): {count} of {GPU_RESOURCE}"
+    if note := _gpu_note(placement):
+        known["gpu"] = note
     if task.timeout is not None:
         known["timeout (s)"] = task.timeout
     return known
@@ -59,10 +60,21 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 def job_metadata(pipeline: Pipeline) -> dict[str, Any]:
     """What the page of a graph's job shows: where it is written, and what each of its nodes is for."""
     rows = [f"| {task.name} | {_kind(task)} | {_cell(task.description)} |" for task in pipeline.tasks]
+    asked = [(task.name, _gpu_note(deployed_placement(pipeline, task))) for task in all_tasks(pipeline)]
+    notes = [f"{name}: {note}" for name, note in asked if note]
     return {
         "source": f"{pipeline.source}",
+        **({"gpu": "; ".join(notes)} if notes else {}),
         "nodes": MetadataValue.md("\n".join(["| node | type | description |", "|---|---|---|", *rows])),
     }
+
+
+def _gpu_note(placement: Placement) -> str:
+    """That a preset's name is only counted here; "" where nothing is to be said."""
+    preset, count = preset_and_count(placement.gpu or "")
+    if preset is None:
+        return ""
+    return f"the profile of this code location has no preset {preset!r} (GPU): {count} of {GPU_RESOURCE}"
 
 
 def _kind(task: Task) -> str:
