@@ -40,16 +40,19 @@ def test_changes_lead_from_any_version_to_what_is_stored(actions: list[tuple[str
 def test_a_uid_is_that_of_one_life(actions: list[tuple[str, int | None]]) -> None:
     store = Store()
     lives: dict[str, str] = {}
+    over = set()
     for name, value in actions:
         if value is None:
             store.remove("ConfigMap", "n", name)
-            if name in lives:
-                assert store.by_uid(lives.pop(name)) is None
+            over.add(lives.pop(name, ""))
         else:
             uid = store.put(document(name, value))["metadata"]["uid"]
             assert lives.setdefault(name, uid) == uid
-            assert store.by_uid(uid) is not None
     assert len(set(lives.values())) == len(lives)
+    assert {name: store.by_uid(uid) for name, uid in lives.items()} == {
+        name: store.get("ConfigMap", "n", name) for name in lives
+    }
+    assert not any(store.by_uid(uid) for uid in over)
 
 
 def test_what_changes_nothing_has_no_new_version() -> None:
