@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.ir.affinity_faults import affinity_faults
@@ -29,6 +29,7 @@ def beside(**term: Any) -> dict[str, Any]:
 PLACE = f"nodeAffinity.{REQUIRED}.nodeSelectorTerms[0].matchExpressions[0]"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(affinities())
 def test_what_is_made_by_kubernetes_words_is_taken(affinity: dict[str, Any]) -> None:
     assert list(affinity_faults(affinity)) == []
@@ -112,6 +113,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["nodeAffinity", "podAffinity", "podAntiAffinity"]), JSON))
 def test_what_is_taken_fits_kubernetes_schema(affinity: dict[str, Any]) -> None:
     if not list(affinity_faults(affinity)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.errors import DefinitionError
@@ -55,6 +55,7 @@ def test_a_count_or_a_preset(text: str, preset: str | None, count: str) -> None:
     assert preset_and_count(text) == (preset, count)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_any_text_gets_an_answer(text: str) -> None:
     fault = gpu_fault(text)
@@ -175,6 +176,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON)
 def test_whatever_a_profile_holds_is_told_or_can_be_used(presets: Any) -> None:
     if not list(preset_faults(presets)):

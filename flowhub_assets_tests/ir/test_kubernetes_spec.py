@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowhub_assets.ir.kubernetes_spec import USER, container, pod_metadata, pod_spec, restricted
@@ -64,6 +64,7 @@ def test_a_preset_that_nobody_resolved_is_a_count() -> None:
     assert container(Placement(gpu="a100"))["resources"] == {"limits": {"nvidia.com/gpu": "1"}}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(affinities())
 def test_an_affinity_is_copied_as_it_is(affinity: dict[str, Any]) -> None:
     made = pod_spec(Placement(affinity=affinity))
@@ -167,6 +168,7 @@ def _named(containers: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
     return [{"name": f"{word}-{number}", **one} for number, one in enumerate(containers)]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_CONTAINERS, st.none() | _CONTAINERS, st.integers(1, 2**31 - 1))
 def test_any_plain_pod_becomes_one_that_restricted_admits(
     containers: list[dict[str, Any]], inits: list[dict[str, Any]] | None, user: int

@@ -16,7 +16,7 @@ from dagster_k8s.job import (
     construct_dagster_k8s_job,
     get_user_defined_k8s_config,
 )
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kubernetes.client import ApiClient
 
@@ -119,7 +119,7 @@ def pipelines(draw: Any) -> Pipeline:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pipelines())
 def test_every_legal_placement_becomes_a_job_that_kubernetes_takes(pipeline: Pipeline) -> None:
     require(pipeline)
