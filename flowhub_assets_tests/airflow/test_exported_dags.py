@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from flowhub_assets.cli.export import known_pipelines
+from flowhub_assets.ir.gpu_presets import with_gpu_presets
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.pods.pod_manifest import PodSettings
 from flowhub_assets.to_airflow.dag_data import dag_data
@@ -61,8 +62,9 @@ def _generated() -> list[Pipeline]:
     )
     @given(pipelines())
     def collect(pipeline: Pipeline) -> None:
-        if len(found) < GENERATED and not refused(pipeline):
-            found.append(pipeline)
+        resolved = with_gpu_presets(pipeline, "cluster", {"GPU": {"a100": {"node_selector": {"gpu": "a100"}}}})
+        if len(found) < GENERATED and not refused(resolved):
+            found.append(resolved)
 
     collect()
     assert len(found) == GENERATED
