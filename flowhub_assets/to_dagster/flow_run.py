@@ -19,6 +19,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, decode_value, encode_value
 from flowhub_assets.to_dagster.params import flow_input, params_config
+from flowhub_assets.to_dagster.pod_steps import PodRun, pod_run
 
 #: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
 _LARGEST_KEPT = 1 << 18
@@ -88,6 +89,10 @@ class FlowRun:
         # Asked for by each step: an error at the resource's start would end the run before a step could tell it.
         profile: dict[str, Any] = self._resources.storage.over(self._resources.profile.of(self.pipeline))
         return profile
+
+    def pods(self, run_id: str) -> PodRun:
+        """What runs this run's tasks in pods of their own images. Raises ProfileError."""
+        return pod_run(run_id, self.runnable, self._resources.profile.name, self.profile)
 
     @cached_property
     def values(self) -> Values:

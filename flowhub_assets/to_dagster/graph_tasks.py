@@ -23,7 +23,7 @@ from flowhub_assets.runtime.step_context import current_step
 from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.flow_run import FlowRun
 from flowhub_assets.to_dagster.metadata import value_metadata
-from flowhub_assets.to_dagster.pod_steps import pod_run, runs_in_own_image
+from flowhub_assets.to_dagster.pod_steps import runs_in_own_image
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.tags import asks_most
 from flowhub_assets.to_dagster.value_io import SAVED_AS, link_to
@@ -62,7 +62,7 @@ def iteration_step(context: OpExecutionContext, run: FlowRun, task: Task, loop: 
         if runs_in_own_image(asks):
             order = {"part": "iteration", "given": run.given, "skipped": sorted(skipped), "index": index}
             known = {**outputs, items_name(task.name): items}
-            made = pod_run(context, run.runnable, run.profile).step(context, task, order, known, asks).value
+            made = run.pods(context.run_id).step(context, task, order, known, asks).value
             url = run.keep(context.run_id, iteration_name(task.name, index), made)
             yield Output(None, RAN, metadata={SAVED_AS: link_to(url), **value_metadata(made.get("result") or {}, ())})
             return
@@ -119,7 +119,7 @@ def _settled(
         reason = skip_reason(task, outputs, skipped)
         if not reason and runs_in_own_image(task):
             order = {"part": part, "given": run.given, "skipped": sorted(skipped)}
-            result = pod_run(context, run.runnable, run.profile).step(context, task, order, outputs, task)
+            result = run.pods(context.run_id).step(context, task, order, outputs, task)
             reason, value_of = result.skipped, _whole
         elif not reason:
             inputs = step_inputs(task, outputs, run.given, skipped)

@@ -108,7 +108,9 @@ def _run(
             given = {name: value for name, value in flow_input.items() if name not in FAILURE_FIELDS or not ends_run}
             failure = {name: value for name, value in flow_input.items() if name not in given}
             order = {"part": "failure" if ends_run else "task", "given": given, "failure": failure}
-            return pod_run(context, runnable, profile).step(context, task, order, outputs, task)
+            return pod_run(context.run_id, runnable, context.resources.profile.name, profile).step(
+                context, task, order, outputs, task
+            )
         return call_body(context, runnable, task, step_inputs(task, outputs, flow_input), profile, ends_run=ends_run)
     except FlowhubError as error:
         error.where = error.where or str(task.source)

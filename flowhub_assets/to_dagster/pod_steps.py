@@ -44,13 +44,12 @@ def runs_in_own_image(asks: Task) -> bool:
     return asks.placement.image is not None and own_images() is not None
 
 
-def pod_run(context: OpExecutionContext, runnable: Runnable, profile: Mapping[str, Any]) -> PodRun:
+def pod_run(run_id: str, runnable: Runnable, profile_name: str, profile: Mapping[str, Any]) -> PodRun:
     """The one of this run for ``runnable``: its code is packed once, for all of its steps."""
-    name = context.resources.profile.name
-    key = context.run_id, runnable.pipeline.name, name
+    key = run_id, runnable.pipeline.name, profile_name
     with _lock:
         if key not in _runs:
-            _runs[key] = PodRun(runnable, name, profile, context.run_id)
+            _runs[key] = PodRun(runnable, profile_name, profile, run_id)
             for old in list(_runs)[:-_MOST_RUNS]:
                 del _runs[old]
         return _runs[key]
@@ -97,7 +96,7 @@ class PodRun:
         pipes = PipesInLog(context, sys.stdout)
         # As it travels: with the GPUs that the profile's presets mean.
         asks = next(one for one in all_tasks(travels.credentials.pipeline) if one.name == asks.name)
-        pod = _pod(travels, asks, {**pipes.environment, **_order_variables(asked)})
+        pod = _pod(travels, asks, _code_of(task, order["part"]), {**pipes.environment, **_order_variables(asked)})
         step_key = context.get_step_execution_context().step.key
         step = PodStep(step_key, context.retry_number + 1, pod, travels.code.documents)
         why = images.run(step, pipes.take_line, context.log.info, current_step().cancellation)
@@ -137,10 +136,15 @@ class PodRun:
         return StepResult(self._values.load(task.name, document), shown_from_json(document.get("shown", ())))
 
 
-def _pod(travels: Travelling, task: Task, environment: Mapping[str, str]) -> dict[str, Any]:
+def _code_of(task: Task, part: str) -> Task:
+    """What of ``task`` runs in the pod: a loop's list needs nothing of its body."""
+    return dataclasses.replace(task, loop=None) if part == "items" else task
+
+
+def _pod(travels: Travelling, asks: Task, runs: Task, environment: Mapping[str, str]) -> dict[str, Any]:
     pipeline: Pipeline = travels.credentials.pipeline
-    bare = runs_in_bare_image([task])
-    pod = pod_manifest(pipeline, task, bare, dataclasses.replace(travels.settings, result="-"))
+    bare = runs_in_bare_image([runs])
+    pod = pod_manifest(pipeline, asks, bare, dataclasses.replace(travels.settings, result="-"))
     spec = restricted(pod["spec"])
     container = spec["containers"][0]
     entries = [{"name": name, "value": value} for name, value in environment.items()]

@@ -100,11 +100,11 @@ def _ran(one: _Exported, report: Mapping[str, Any]) -> Ran | AssertionError:
         values=values,
         result=merged_result(one.pipeline, one.shape.given, values) if succeeded else None,
         attempts=attempts,
-        told=[_with_own_paths(told, one.file) for told in read_told(one.workspace)],
+        told=[with_own_paths(told, one.file) for told in read_told(one.workspace)],
     )
 
 
-def _with_own_paths(told: dict[str, Any], file: Path) -> dict[str, Any]:
+def with_own_paths(told: dict[str, Any], file: Path) -> dict[str, Any]:
     """The code lies elsewhere in a pod: tracebacks name another folder, and a module called by a digest of its path."""
     digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:12]
     text = _MODULE_IN_POD.sub(rf"\g<1>{digest}", json.dumps(told))

@@ -22,7 +22,7 @@ from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets_tests.conformance.runners import Ran, load, merged_result, nodes_folder, read_told
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class DagsterInProcess:
@@ -34,7 +34,7 @@ class DagsterInProcess:
         runnable = load(file)
         flow = location.flow(runnable)
         with dg.DagsterInstance.ephemeral() as instance:
-            config = {**_QUIET, **run_config(flow, given, workspace)}
+            config = {**QUIET, **run_config(flow, given, workspace)}
             result = flow.job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
             return ended(flow, instance, result.dagster_run, given, workspace)
 
@@ -48,8 +48,8 @@ class DagsterHybrid:
         flow = location.flow(load(file))
         arguments: Any = (str(file),)
         job = dg.build_reconstructable_job(__name__, "job_of", arguments)
-        with _instance(_home(workspace)) as instance:
-            config = {**_QUIET, **run_config(flow, given, workspace)}
+        with instance_of(home_in(workspace)) as instance:
+            config = {**QUIET, **run_config(flow, given, workspace)}
             result = dg.execute_job(job, instance, run_config=config, raise_on_error=False)
             run = instance.get_run_by_id(result.run_id)
             assert run is not None
@@ -69,7 +69,7 @@ class DagsterCommand:
     def run(self, file: Path, given: Mapping[str, Any], workspace: Path) -> Ran:
         runnable = load(file)
         flow = location.flow(runnable)
-        home = _home(workspace)
+        home = home_in(workspace)
         config = workspace / "config.yaml"
         config.write_text(
             yaml.safe_dump(run_config(flow, given, workspace), allow_unicode=True, sort_keys=False), "utf-8"
@@ -85,13 +85,13 @@ class DagsterCommand:
             timeout=100,
             check=False,
         )
-        with _instance(home) as instance:
+        with instance_of(home) as instance:
             runs = instance.get_runs()
             assert len(runs) == 1, done.stderr
             return ended(flow, instance, runs[0], given, workspace)
 
 
-def _home(workspace: Path) -> Path:
+def home_in(workspace: Path) -> Path:
     home = workspace / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -99,7 +99,7 @@ def _home(workspace: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _instance(home: Path) -> Iterator[dg.DagsterInstance]:
+def instance_of(home: Path) -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
@@ -164,5 +164,5 @@ def _call_on_failure(flow: FlowDefinitions, instance: dg.DagsterInstance, run_id
     if run.status != dg.DagsterRunStatus.FAILURE or flow.failure_job is None:
         return
     (request,) = failure_requests(instance, run, None, {flow.job.name: flow})
-    config = {**_QUIET, **json.loads(json.dumps(request.run_config))}
+    config = {**QUIET, **json.loads(json.dumps(request.run_config))}
     flow.failure_job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
