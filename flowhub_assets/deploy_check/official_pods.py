@@ -11,7 +11,7 @@ from typing import Any
 from flowhub_assets.deploy_check.layers import at
 from flowhub_assets.from_yaml.positions import Path
 
-_CHECKED = ("startupProbe", "readinessProbe", "livenessProbe")
+_FIELDS = ("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold")
 
 
 def official_pods(values: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -42,7 +42,7 @@ def _deployment(name: str, own: Mapping[str, Any], account: object) -> dict[str,
             *({"configMapRef": source} for source in own.get("envConfigMaps") or []),
             *({"secretRef": source} for source in own.get("envSecrets") or []),
         ],
-        **{probe: _without(own[probe], "enabled") for probe in _CHECKED if _is_on(own.get(probe))},
+        **_probes(own),
     }
     spec = {
         "containers": [container],
@@ -65,12 +65,24 @@ def _deployment(name: str, own: Mapping[str, Any], account: object) -> dict[str,
     }
 
 
-def _is_on(probe: Mapping[str, Any] | None) -> bool:
-    return probe is not None and probe != {} and probe.get("enabled") is not False
-
-
-def _without(probe: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in probe.items() if name != key}
+def _probes(own: Mapping[str, Any]) -> dict[str, Any]:
+    """As the chart writes them: the word ``enabled`` is its own in a startupProbe, and in a code location's
+    readinessProbe only as long as that has no ``exec``.
+    """
+    port = own.get("port")
+    asks = {"exec": {"command": ["dagster", "api", "grpc-health-check", "-p", str(port)]}} if port else {}
+    found: dict[str, Any] = {}
+    startup, ready, live = (dict(own.get(name) or {}) for name in ("startupProbe", "readinessProbe", "livenessProbe"))
+    if startup.pop("enabled", False):
+        found["startupProbe"] = {**asks, **startup}
+    if port and "exec" not in ready:
+        if ready.get("enabled") is not False:
+            found["readinessProbe"] = {**asks, **{name: ready[name] for name in _FIELDS if name in ready}}
+    elif ready:
+        found["readinessProbe"] = ready
+    if live:
+        found["livenessProbe"] = {**asks, **live}
+    return found
 
 
 def image_name(image: Mapping[str, Any]) -> str:

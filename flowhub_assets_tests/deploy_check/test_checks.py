@@ -46,6 +46,14 @@ MISTAKES = [
         "httpGet: {path: /minio/health/live",
     ),
     ("manifests", "helm/values.yaml", "policyTypes: [Ingress]", "policyType: [Ingress]", "podSelector: {}"),
+    # The chart hands the word on to Kubernetes.
+    (
+        "manifests",
+        "helm/values.yaml",
+        "        enabled: true\n        periodSeconds: 30\n",
+        "        enabled: true\n        exec: {command: [a]}\n",
+        None,
+    ),
     # What dagster-k8s makes of the run launcher's settings.
     (
         "manifests",

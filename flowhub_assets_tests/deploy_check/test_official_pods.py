@@ -59,6 +59,28 @@ def test_a_probe_that_is_off_is_none() -> None:
     assert "livenessProbe" not in container
 
 
+def container_of(change: dict[str, Any]) -> Any:
+    pods = dict(
+        official_pods(laid_over(VALUES, {"dagster-user-deployments": {"deployments": [{**DEPLOYMENT, **change}]}}))
+    )
+    return at(pods["dagster-user-deployments", "deployments", 0], "spec", "template", "spec", "containers", 0)
+
+
+def test_a_code_location_is_asked_whether_it_serves() -> None:
+    command = ["dagster", "api", "grpc-health-check", "-p", "3030"]
+    container = container_of({})
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["exec"]["command"] == command
+        assert "enabled" not in container[probe]
+
+
+def test_the_charts_own_word_stays_where_the_chart_leaves_it() -> None:
+    # Kubernetes refuses the field: `flowhub deploy check` is to say so before.
+    container = container_of({"readinessProbe": {"enabled": True, "exec": {"command": ["true"]}}})
+    assert container["readinessProbe"]["enabled"] is True
+    assert "readinessProbe" not in container_of({"readinessProbe": {"enabled": False}})
+
+
 def test_every_pod_of_the_chart_is_there() -> None:
     assert [(path[0], one["kind"]) for path, one in official_pods(VALUES)] == [
         ("dagsterWebserver", "Deployment"),
