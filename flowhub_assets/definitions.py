@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from flowhub_assets import pipelines
-from flowhub_assets.executor.hybrid import hybrid_executor
+from flowhub_assets.executor.hybrid import hybrid_executor_with
 from flowhub_assets.from_python import finding as python_files
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.from_yaml import finding as yaml_files
@@ -54,7 +54,7 @@ location = CodeLocation(
         "profile": ProfileResource.configure_at_launch(name=settings.profile),
         "storage": StorageResource.configure_at_launch(),
     },
-    executor=hybrid_executor,
+    executor=hybrid_executor_with(settings.kubernetes),
 )
 
 defs = location.repository()

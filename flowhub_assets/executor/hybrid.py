@@ -6,10 +6,21 @@ The module is a table of contents: the config here, one run in run.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dagster import DagsterEvent, Enum, EnumValue, Field, InitExecutorContext, Int, Noneable, Selector, executor
+from dagster import (
+    DagsterEvent,
+    Enum,
+    EnumValue,
+    ExecutorDefinition,
+    Field,
+    InitExecutorContext,
+    Int,
+    Noneable,
+    Selector,
+    executor,
+)
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import (
@@ -23,7 +34,14 @@ from flowhub_assets.executor.dagster_private import (
 from flowhub_assets.executor.local_handler import LocalStepHandler
 from flowhub_assets.executor.placement import HEAVY, PLACEMENT_TAG, PLACEMENTS
 from flowhub_assets.executor.run import Limits, run_plan
-from flowhub_assets.executor.step_handlers import AUTO, KUBERNETES, KUBERNETES_CONFIG, LOCAL, StepHandlers
+from flowhub_assets.executor.step_handlers import (
+    AUTO,
+    KUBERNETES,
+    KUBERNETES_CONFIG,
+    LOCAL,
+    StepHandlers,
+    require_settings,
+)
 
 _selector: Any = Selector
 _CONFIG = executor_config(
@@ -51,7 +69,7 @@ _CONFIG = executor_config(
         description=f"Where a step runs whose op has no tag {PLACEMENT_TAG}: {' or '.join(PLACEMENTS)}.",
     ),
     step_handler=Field(
-        _selector({AUTO: Field({}), LOCAL: Field({}), KUBERNETES: Field(KUBERNETES_CONFIG)}),
+        _selector({AUTO: Field(KUBERNETES_CONFIG), LOCAL: Field({}), KUBERNETES: Field(KUBERNETES_CONFIG)}),
         default_value={AUTO: {}},
         is_required=False,
         description="Where heavy steps run. local: in a process each, on this machine. kubernetes: in a Job each. auto:"
@@ -63,8 +81,8 @@ _CONFIG = executor_config(
 class HybridExecutor(StepDelegatingExecutor):
     """Runs one plan with light and heavy steps side by side."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.step_handlers = StepHandlers(config["step_handler"])
+    def __init__(self, config: dict[str, Any], kubernetes: Mapping[str, Any]) -> None:
+        self.step_handlers = StepHandlers(config["step_handler"], kubernetes)
         super().__init__(
             LocalStepHandler(),  # each run has a handler of its own
             retries=RetryMode.from_config(config["retries"]) or RetryMode.ENABLED,
@@ -87,7 +105,20 @@ class HybridExecutor(StepDelegatingExecutor):
             yield from run_plan(self, plan_context, execution_plan, flush)
 
 
-@executor(name="hybrid", config_schema=_CONFIG)
-def hybrid_executor(init_context: InitExecutorContext) -> HybridExecutor:
-    """Light steps (op tag ``flowhub/placement: light``) in the run worker, heavy ones through a step handler."""
-    return HybridExecutor(dict(init_context.executor_config))
+def hybrid_executor_with(kubernetes: Mapping[str, Any]) -> ExecutorDefinition:
+    """Light steps (op tag ``flowhub/placement: light``) in the run worker, heavy ones through a step handler.
+
+    ``kubernetes`` are the code location's own values for ``step_handler.auto``, which a run's config beats. Raises
+    ProfileError for what is none of them.
+    """
+    require_settings(kubernetes)
+
+    @executor(name="hybrid", config_schema=_CONFIG)
+    def hybrid(init_context: InitExecutorContext) -> HybridExecutor:
+        """Light steps in the run worker, heavy ones in processes of this machine or on Kubernetes."""
+        return HybridExecutor(dict(init_context.executor_config), kubernetes)
+
+    return hybrid
+
+
+hybrid_executor = hybrid_executor_with({})

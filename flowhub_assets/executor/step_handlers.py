@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dagster import Bool, Field, Float, Int, Noneable, Permissive, String
 
-from flowhub_assets.executor.dagster_private import PlanOrchestrationContext, StepHandler
+from flowhub_assets.errors import ProfileError
+from flowhub_assets.executor.dagster_private import PlanOrchestrationContext, StepHandler, StepHandlerContext
 from flowhub_assets.executor.local_handler import LocalStepHandler
 
 if TYPE_CHECKING:
     from flowhub_assets.executor.kubernetes.own_image import KubernetesOwnImages
+    from flowhub_assets.executor.kubernetes.step_handler import KubernetesStepHandler
 
 AUTO, LOCAL, KUBERNETES = "auto", "local", "kubernetes"
-
-_SECONDS_TO_START, _SECONDS_TO_PULL, _SECONDS_WITHOUT_API, _MOST_DISRUPTIONS = 600.0, 120.0, 60.0, 3
+_FILE = "pyproject.toml"
 
 
 _permissive: Any = Permissive
@@ -27,7 +28,12 @@ def _text(description: str) -> Field:
     return Field(String, is_required=False, description=f"{description} The run launcher's, if left out.")
 
 
-#: The config of ``step_handler.kubernetes``. Precedence: launcher < this < op tag.
+def _number(kind: Any, description: str) -> Field:
+    told = "; else as [tool.flowhub.kubernetes] of pyproject.toml says, which goes before the built-in default."
+    return Field(kind, is_required=False, description=f"{description}{told}")
+
+
+#: The config of ``step_handler.kubernetes`` and ``step_handler.auto``. Precedence: launcher < this < op tag.
 KUBERNETES_CONFIG = {
     "job_image": _text("The image of the code location."),
     "job_namespace": _text("The namespace of the Jobs."),
@@ -37,23 +43,22 @@ KUBERNETES_CONFIG = {
     "step_k8s_config": Field(
         _ANYTHING, is_required=False, description="container_config, pod_spec_config and so on, as in an op's tag."
     ),
-    "seconds_to_start": Field(
-        Float, default_value=_SECONDS_TO_START, description="A pod that has not started after so long is given up."
-    ),
-    "seconds_to_pull_image": Field(
-        Float,
-        default_value=_SECONDS_TO_PULL,
-        description="So long an image may not be there, or a Secret that a pod needs.",
-    ),
-    "seconds_without_api": Field(
-        Float, default_value=_SECONDS_WITHOUT_API, description="So long the Kubernetes API may not answer."
-    ),
-    "max_disruptions": Field(
+    "seconds_to_start": _number(Float, "A pod that has not started after so long is given up"),
+    "seconds_to_pull_image": _number(Float, "So long an image may not be there, or a Secret that a pod needs"),
+    "seconds_without_api": _number(Float, "So long the Kubernetes API may not answer"),
+    "seconds_without_node": _number(Float, "So long a node may not answer on which a pod is to end"),
+    "max_disruptions": _number(
         Int,
-        default_value=_MOST_DISRUPTIONS,
-        description="So often a step is started again whose pod was preempted, evicted or lost with its node. No retry"
-        " of its own is spent on that.",
+        "So often a step is started again whose pod was preempted, evicted or lost with its node, at no cost to its"
+        " own retries",
     ),
+}
+_DEFAULTS: Mapping[str, float] = {
+    "seconds_to_start": 600.0,
+    "seconds_to_pull_image": 120.0,
+    "seconds_without_api": 60.0,
+    "seconds_without_node": 60.0,
+    "max_disruptions": 3,
 }
 
 
@@ -63,6 +68,14 @@ class ChosenHandler:
 
     handler: StepHandler
     own_images: KubernetesOwnImages | None = None
+
+    def finds(self, context: StepHandlerContext) -> bool:
+        """Whether a run worker before this one has started the step somewhere where it can still be looked after."""
+        return self._kubernetes is not None and self._kubernetes.finds(context)
+
+    def started_again(self, context: StepHandlerContext) -> bool:
+        """Whether a step that is found dead was started once more, for the cluster has taken its place away."""
+        return self._kubernetes is not None and self._kubernetes.started_again(context)
 
     def end(self, seconds: float) -> None:
         """The run is stopped: nothing that was started for it stays."""
@@ -74,19 +87,25 @@ class ChosenHandler:
     def leave(self) -> None:
         """Another run worker goes on with the run: what was started in the cluster stays."""
         if self.own_images is not None:
-            self.own_images.leave()
+            self.own_images.jobs.leave()
 
     def close(self) -> None:
         """The run is over in this process."""
         if self.own_images is not None:
             self.own_images.jobs.close()
 
+    @property
+    def _kubernetes(self) -> KubernetesStepHandler | None:
+        return None if self.own_images is None else cast("KubernetesStepHandler", self.handler)
+
 
 class StepHandlers:
     """Makes the handler of a run by the executor's config ``step_handler``."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        ((self._kind, self._config),) = config.items()
+    def __init__(self, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        """``defaults`` are the code location's, for runs whose config does not say."""
+        ((self._kind, given),) = config.items()
+        self._config = {**_DEFAULTS, **defaults, **given}
 
     def of_run(self, plan_context: PlanOrchestrationContext) -> ChosenHandler:
         """The handler for one run."""
@@ -97,8 +116,7 @@ class StepHandlers:
         from flowhub_assets.executor.kubernetes.own_image import KubernetesOwnImages
         from flowhub_assets.executor.kubernetes.step_handler import KubernetesStepHandler
 
-        config = {**_defaults(), **self._config}
-        handler = KubernetesStepHandler(plan_context.instance, plan_context.run_id, config)
+        handler = KubernetesStepHandler(plan_context.instance, plan_context.run_id, self._config)
         return ChosenHandler(handler, KubernetesOwnImages(handler.jobs, plan_context.job_name))
 
 
@@ -107,5 +125,13 @@ def _kind_of(instance: Any) -> str:
     return KUBERNETES if any(kind.__module__.startswith("dagster_k8s.") for kind in kinds) else LOCAL
 
 
-def _defaults() -> dict[str, Any]:
-    return {name: field.default_value for name, field in KUBERNETES_CONFIG.items() if field.default_provided}
+def require_settings(settings: Mapping[str, Any]) -> None:
+    """Raises ProfileError for a word of [tool.flowhub.kubernetes] that is none, or a value of a wrong type."""
+    for name, value in settings.items():
+        known = KUBERNETES_CONFIG.get(name)
+        if known is None:
+            remedy = f"It has {', '.join(KUBERNETES_CONFIG)}."
+            raise ProfileError(f"[tool.flowhub.kubernetes] has no setting {name!r}", where=_FILE, remedy=remedy)
+        if name in _DEFAULTS and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
+            what = f"[tool.flowhub.kubernetes] {name} is {value!r}"
+            raise ProfileError(what, where=_FILE, remedy="Write a number from 0.")

@@ -12,6 +12,9 @@ a variable beats it. A profile in it serves the flows that lack one of that name
 
     [tool.flowhub.env.default]
     WORKSPACE = "./tmp"
+
+    [tool.flowhub.kubernetes]   # as step_handler.auto in a run's config, which beats it
+    seconds_to_start = 1800
 """
 
 from __future__ import annotations
@@ -28,20 +31,22 @@ from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
-_SETTINGS = ("pipelines", "shipped", "env")
+_SETTINGS = ("pipelines", "shipped", "env", "kubernetes")
 
 
 @dataclass(frozen=True)
 class Settings:
     """``profile`` is a profile's name, ``folders`` absolute paths, ``profiles`` profile name to values.
 
-    ``shipped`` says whether the shipped pipelines are loaded too.
+    ``shipped`` says whether the shipped pipelines are loaded too. ``kubernetes`` is config of the executor, for runs
+    whose heavy steps go there.
     """
 
     profile: str = DEFAULT_PROFILE
     folders: tuple[Path, ...] = ()
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shipped: bool = True
+    kubernetes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_settings(
@@ -61,6 +66,7 @@ def read_settings(
         folders=tuple(folder.resolve() for folder in folders),
         profiles=table.get("env", {}),
         shipped=table.get("shipped", True),
+        kubernetes=table.get("kubernetes", {}),
     )
 
 
@@ -95,6 +101,7 @@ def _flowhub_table(project: Path, _changed: int) -> Mapping[str, Any]:
         if name not in _SETTINGS:
             remedy = did_you_mean(name, _SETTINGS) or f"it has {listed(_SETTINGS)}"
             raise ProfileError(f"[tool.flowhub] has no setting {name!r}", where=project, remedy=remedy)
+    _table(table.get("kubernetes", {}), "[tool.flowhub.kubernetes]", project)
     if not isinstance(table.get("shipped", True), bool):
         raise ProfileError(
             f"[tool.flowhub] shipped is {table['shipped']!r}",

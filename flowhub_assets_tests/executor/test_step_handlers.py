@@ -10,9 +10,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from flowhub_assets.executor.hybrid import hybrid_executor
+from flowhub_assets.errors import ProfileError
+from flowhub_assets.executor.hybrid import hybrid_executor, hybrid_executor_with
 from flowhub_assets.executor.local_handler import LocalStepHandler
-from flowhub_assets.executor.step_handlers import KUBERNETES_CONFIG, StepHandlers
+from flowhub_assets.executor.step_handlers import StepHandlers
 from flowhub_assets_tests.kubernetes.double import KubeDouble
 
 
@@ -24,7 +25,7 @@ def plan_context(launcher: Any) -> Any:
 
 def test_auto_is_this_machine_without_the_kubernetes_launcher() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        chosen = StepHandlers({"auto": {}}).of_run(plan_context(instance.run_launcher))
+        chosen = StepHandlers({"auto": {}}, {}).of_run(plan_context(instance.run_launcher))
     assert isinstance(chosen.handler, LocalStepHandler)
     assert chosen.own_images is None
     chosen.end(0.0)
@@ -41,14 +42,30 @@ def test_kubernetes_may_be_asked_for_without_the_launcher(tmp_path: Any) -> None
             "max_disruptions": 5,
             "seconds_to_start": 7.0,
         }
+        settings = {"seconds_to_pull_image": 9, "max_disruptions": 2}
         with dg.DagsterInstance.ephemeral() as instance:
-            chosen = StepHandlers({"kubernetes": config}).of_run(plan_context(instance.run_launcher))
+            chosen = StepHandlers({"kubernetes": config}, settings).of_run(plan_context(instance.run_launcher))
         assert chosen.handler.name == "kubernetes"
         assert chosen.own_images is not None
         jobs = chosen.own_images.jobs
         assert (jobs.cluster.namespace, jobs.settings.disruptions, jobs.settings.patience.start) == ("team", 5, 7.0)
-        assert jobs.settings.patience.image == KUBERNETES_CONFIG["seconds_to_pull_image"].default_value
+        assert (jobs.settings.patience.image, jobs.settings.api_patience) == (9, 60.0)
         chosen.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"second_to_start": 1}, "no setting 'second_to_start'"),
+        ({"seconds_to_start": "soon"}, "seconds_to_start is 'soon'"),
+        ({"max_disruptions": -1}, "max_disruptions is -1"),
+    ],
+)
+def test_settings_of_the_code_location_that_cannot_be(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        hybrid_executor_with(settings)
+    assert told in str(caught.value)
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize("wrong", [{"local": {}, "auto": {}}, {"k8s": {}}, {"kubernetes": {"second_to_start": 1}}])

@@ -52,6 +52,7 @@ def test_a_variable_beats_the_file(tmp_path: Path) -> None:
         ("[tool.flowhub]\npipelines = [1]\n", "pipelines is [1]"),
         ("[tool.flowhub]\nenv = 'x'\n", "one table for each profile"),
         ("[tool.flowhub.env]\nWORKSPACE = './tmp'\n", "one table for each profile"),
+        ("[tool.flowhub]\nkubernetes = 3\n", "[tool.flowhub.kubernetes] is 3"),
         ("[tool]\nflowhub = 'workflows'\n", "[tool.flowhub] is 'workflows'"),
         ("tool = 1\n", "[tool] is 1"),
         ("[tool.flowhub]\npiplines = ['workflows']\n", "no setting 'piplines'"),
