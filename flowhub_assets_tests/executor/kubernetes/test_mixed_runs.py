@@ -47,9 +47,26 @@ def mixed(args):
 """
 
 
+STREAMS = """\
+import os, time
+from flowhub import flow, task
+
+@task(image="team/speech:1")
+def waits(args):
+    print("I wait", flush=True)
+    while not os.path.exists("BASE/go"):
+        time.sleep(0.05)
+    return {}
+
+@flow(env={"default": {"WORKSPACE": "BASE/files"}})
+def streams(args):
+    return waits(args)
+"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, image_python: Path) -> Iterator[Lab]:
-    with cluster_lab(tmp_path_factory.mktemp("lab"), image_python, {"mixed.py": MIXED}) as lab:
+    with cluster_lab(tmp_path_factory.mktemp("lab"), image_python, {"mixed.py": MIXED, "streams.py": STREAMS}) as lab:
         yield lab
 
 
@@ -79,3 +96,11 @@ def test_each_heavy_step_is_one_call_and_the_following_of_a_log(lab: Lab) -> Non
     assert calls["follow", "pods/log"] == 1
     assert calls["create", "configmaps"] == 1
     assert sum(calls.values()) <= 3 + 1 + 1 + 5, f"its own pod, two lists and two watches for all steps: {calls}"
+
+
+def test_what_a_pod_prints_is_there_while_it_runs(lab: Lab) -> None:
+    run_id = lab.launch("streams")
+    lab.wait(lambda: "I wait" in lab.printed(run_id, "streams__waits"), "the line of the pod that waits")
+    assert lab.steps(run_id, "STEP_SUCCESS") == []
+    (lab.base / "go").touch()
+    assert lab.end_of(run_id) == "SUCCESS", lab.told(run_id)
