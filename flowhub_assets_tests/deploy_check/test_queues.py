@@ -59,5 +59,7 @@ def test_the_settings_of_one_machine_need_no_resume() -> None:
 
 
 def test_limits_that_are_gone_everywhere_are_told(tmp_path: Path) -> None:
-    folder = changed(tmp_path, ("dagster.yaml", "tag_concurrency_limits", "tag_limits"))
-    assert any("dagster.yaml" in one and "are not those" in one for one in told(folder))
+    names = ("dagster.yaml", "dagster-production.yaml", "compose/dagster.yaml")
+    folder = changed(tmp_path, *((name, "tag_concurrency_limits", "tag_limits") for name in names))
+    without = [one for one in told(folder) if "concurrency.runs.tag_concurrency_limits are not those" in one]
+    assert len(without) == len(names)
