@@ -49,7 +49,10 @@ class HeavySteps:
     def start(self, step: ExecutionStep) -> None:
         """Hands the step to the step handler."""
         self.running[step.key] = step
-        list(self._handler.launch_step(self._context_of(step)))
+        try:
+            list(self._handler.launch_step(self._context_of(step)))
+        except Exception:  # noqa: BLE001 - what keeps one step from starting ends no other
+            self.fail(step, serializable_error_info_from_exc_info(sys.exc_info()))
 
     def prior_events(self) -> Sequence[DagsterEvent]:
         """What the run's log holds already: of a run worker before this one."""
@@ -62,7 +65,7 @@ class HeavySteps:
             if event.step_key in self.running:
                 yield event
         for key, reason in dead.items():
-            if key in self.running and key not in self._failed:
+            if key in self.running and key not in self._failed and not self._started_again(key):
                 error = SerializableErrorInfo(f"Step {key} failed health check: {reason}", [], None)
                 self.fail(self.running[key], error)
 
@@ -81,14 +84,9 @@ class HeavySteps:
     def take_up(self, step: ExecutionStep) -> None:
         """A step that was under way when the run worker before this one died: goes on with it, or starts it again."""
         self.running[step.key] = step
-        try:
-            health = self._handler.check_step_health(self._context_of(step))
-            unhealthy = None if health.is_healthy else health.unhealthy_reason
-        except Exception:  # noqa: BLE001 - a handler that cannot tell has no such step
-            unhealthy = serializable_error_info_from_exc_info(sys.exc_info()).message
-        if unhealthy is not None:
-            self._tell(step, f"Starting step {step.key} again, which is not running: {unhealthy}")
-            list(self._handler.launch_step(self._context_of(step)))
+        if not self._chosen.finds(self._context_of(step)):
+            self._tell(step, f"Starting step {step.key} again, which is not running any more.")
+            self.start(step)
 
     def stop(self) -> None:
         """Tells every step to end."""
@@ -119,6 +117,15 @@ class HeavySteps:
             if not health.is_healthy:
                 dead[key] = health.unhealthy_reason or "it is not running"
         return dead
+
+    def _started_again(self, key: str) -> bool:
+        """Whether the step handler has started a step once more that the cluster has ended, not the step itself."""
+        try:
+            return self._chosen.started_again(self._context_of(self.running[key]))
+        except Exception:  # noqa: BLE001 - then it fails, for what its health check said
+            error = serializable_error_info_from_exc_info(sys.exc_info())
+            self._tell(self.running[key], f"Error while starting step {key} again", error)
+            return False
 
     def _context_of(self, step: ExecutionStep) -> StepHandlerContext:
         context: StepHandlerContext = self._executor._get_step_handler_context(self._plan_context, [step], self._state)

@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from dagster import DagsterRunStatus
+
 from flowhub_assets.errors import TaskCancelled
 from flowhub_assets.executor.dagster_private import (
     DagsterEvent,
@@ -146,7 +148,7 @@ class RunLoop:
         self._state.mark_interrupted()
         light = self._light.running if self._light is not None else ()
         keys = [*light, *self._heavy.running]
-        if self._plan_context.instance.run_will_resume(self._plan_context.run_id):
+        if self._will_resume():
             # Another run worker goes on: it finds heavy steps as they are, and starts light ones again.
             self._heavy.leave()
             if self._light is not None:
@@ -166,6 +168,13 @@ class RunLoop:
             if self._state.is_in_flight(key):
                 yield self._failed(key, error_info(_cancelled(key)), ErrorSource.INTERRUPT)
         self._heavy.running.clear()
+
+    def _will_resume(self) -> bool:
+        """Dagster counts the resumes that are left, also for a run that somebody has cancelled."""
+        instance, run_id = self._plan_context.instance, self._plan_context.run_id
+        run = instance.get_run_by_id(run_id)
+        wanted = run is not None and run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
+        return wanted and bool(instance.run_will_resume(run_id))
 
     def _abort(self, error: BaseException) -> None:
         """Something else than a step went wrong: nothing is left running, and no pool's place is kept."""

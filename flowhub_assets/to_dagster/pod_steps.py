@@ -11,7 +11,7 @@ from typing import Any
 
 from dagster import AssetCheckResult, Failure, MaterializeResult, OpExecutionContext
 
-from flowhub_assets.errors import TaskKilled
+from flowhub_assets.errors import TaskCancelled, TaskKilled
 from flowhub_assets.executor.own_images import PodStep, own_images
 from flowhub_assets.executor.pipes_session import PipesInLog
 from flowhub_assets.ir.gpu_presets import with_gpu_presets
@@ -123,17 +123,23 @@ class PodRun:
         return self._values.document(name, value)
 
     def _result(self, task: Task, document: Mapping[str, Any] | None, why: str) -> StepResult:
-        if document is None or (why and "failure" not in document):
+        if document is None or (why and not _failed_by_itself(document)):
             raise TaskKilled(
                 f"task {task.name!r} did not end by itself: {why or 'its log has no result'}",
                 where=task.source,
                 effect="Its value is lost.",
             )
         if "failure" in document:
-            raise _failure(task, document["failure"])
+            raise _failure(task, document["failure"], why)
         if "skipped" in document:
             return StepResult({}, skipped=document["skipped"])
         return StepResult(self._values.load(task.name, document), shown_from_json(document.get("shown", ())))
+
+
+def _failed_by_itself(document: Mapping[str, Any]) -> bool:
+    """A pod that was told to end knows only that: why it was, the cluster has said."""
+    failure = document.get("failure")
+    return failure is not None and bool(failure["error_type"] != TaskCancelled.__name__)
 
 
 def _code_of(task: Task, part: str) -> Task:
@@ -162,9 +168,11 @@ def _order_variables(order: Mapping[str, Any]) -> dict[str, str]:
     return {VARIABLE if number == 1 else f"{VARIABLE}_{number}": part for number, part in enumerate(parts, 1)}
 
 
-def _failure(task: Task, told: Mapping[str, Any]) -> Failure:
+def _failure(task: Task, told: Mapping[str, Any], why: str) -> Failure:
     """The failure that the pod told, in its own words; whether another try is worth it was decided there."""
     what = f"task {task.name!r} failed: {told['error_type']}: {told['error']}"
+    if why and told["error_type"] == TaskKilled.__name__:
+        what = f"{what}; its pod: {why}"  # of a child of that the kernel has killed, the cluster knows the limit
     error = TaskKilled(what, where=task.source)
     failure = as_failure(error)
     metadata = {name: str(told.get(name, "")) for name in ("error", "error_type", "traceback")}

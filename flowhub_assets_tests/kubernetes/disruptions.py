@@ -9,13 +9,16 @@ from collections.abc import Awaitable, Callable
 from flowhub_assets_tests.kubernetes.pod import Failing, Pod
 
 _DISRUPTED = "DisruptionTarget"
+# pkg/kubelet/eviction/eviction_manager.go, localStorageEviction: there the pod gets no condition.
+_OWN_EXCESS = ("Pod ephemeral local storage usage exceeds", "Usage of EmptyDir volume", "Container ")
 
 
 async def evict(pod: Pod, message: str = "") -> None:
-    """By the kubelet, for want of memory: the pod stays, Failed."""
+    """By the kubelet, for want of memory: the pod stays, Failed. For its own excess of disk if the message says so."""
     message = message or "The node was low on resource: memory."
     pod.event("Warning", "Evicted", message)
-    pod.condition(_DISRUPTED, "TerminationByKubelet", message)
+    if not message.startswith(_OWN_EXCESS):
+        pod.condition(_DISRUPTED, "TerminationByKubelet", message)
     await pod.end("Evicted", message, grace=0)
 
 

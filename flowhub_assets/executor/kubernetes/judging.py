@@ -13,18 +13,22 @@ from flowhub_assets.executor.kubernetes.pod_state import (
     PodState,
 )
 
-#: Seconds after its deletion was due for which a pod's node may still not have said that it is gone.
-_LATE_DELETION = 60.0
+#: Seconds after the end of a pod that somebody deleted in which its Job tells why: another watch brings that.
+_JOBS_WORD = 3.0
 #: A process that was ended by SIGKILL.
 _KILLED = 137
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: ``start`` until a pod runs, ``image`` while its image cannot be pulled or its Secrets are not there."""
+    """Seconds: ``start`` until a pod runs, ``image`` while its image cannot be pulled or its Secrets are not there.
+
+    ``node`` is how long after its deletion was due its node may not have said that it is gone.
+    """
 
     start: float = 600.0
     image: float = 120.0
+    node: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ def trouble(
     """
     pod = pods[-1] if pods else None
     if job is not None and job.failed == "DeadlineExceeded":
-        return Trouble(f"it took longer than its active deadline: {job.failed_why}", pod=pod.name if pod else "")
+        return Trouble(_too_long(job.deadline, job.failed_why), pod=pod.name if pod else "")
     if pod is not None:
-        return _of_pod(pod, now, patience)
+        return _of_pod(job, pod, now, patience)
     if job is not None and job.gone:
         return Trouble("its Job was deleted")
     if job is not None and job.failed:
@@ -58,31 +62,43 @@ def trouble(
     return None
 
 
-def _of_pod(pod: PodState, now: float, patience: Patience) -> Trouble | None:
+def _of_pod(job: JobState | None, pod: PodState, now: float, patience: Patience) -> Trouble | None:
     if pod.phase == "Succeeded":
         return None
     if pod.disrupted and pod.over:
         return Trouble(f"its pod was taken away by the cluster ({pod.disrupted})", disrupted=True, pod=pod.name)
+    if pod.over and (pod.gone is not None or pod.deleting is not None):
+        return _of_deleted(job, pod, now)
     if pod.phase == "Failed":
         return Trouble(_how_it_ended(pod), pod=pod.name)
-    if pod.gone:
-        return Trouble("its pod was deleted while it ran", disrupted=True, pod=pod.name)
-    if pod.deleting is not None and now - pod.deleting > _LATE_DELETION:
+    if pod.deleting is not None and now - pod.deleting > patience.node:
         return Trouble("its node does not answer any more", disrupted=True, pod=pod.name)
-    if pod.phase == "Pending":
-        return _of_waiting(pod, now - pod.created, patience)
+    if pod.phase == "Pending" and pod.deleting is None:
+        return _of_waiting(pod, now, patience)
     return None
 
 
-def _of_waiting(pod: PodState, age: float, patience: Patience) -> Trouble | None:
+def _of_deleted(job: JobState | None, pod: PodState, now: float) -> Trouble | None:
+    """A pod that is deleted ends as if it had failed, whoever deletes it: its Job knows whether it was the Job."""
+    if job is not None and job.gone:
+        return Trouble("its Job was deleted", pod=pod.name)
+    since = pod.gone if pod.gone is not None else pod.deleting
+    if (job is None or not job.failed) and now - (since or 0.0) <= _JOBS_WORD:
+        return None
+    return Trouble("its pod was deleted while it ran", disrupted=True, pod=pod.name)
+
+
+def _of_waiting(pod: PodState, now: float, patience: Patience) -> Trouble | None:
     reason, message = pod.waiting
+    # Before it had a node nobody has tried to pull its image.
+    age, on_node = now - pod.created, now - (pod.placed or pod.created)
     told = f"{reason}: {message}".rstrip(": ")
     if reason in NEVER_REASONS:
         return Trouble(f"its image {_images(pod)} cannot be ({told})", pod=pod.name)
-    if reason in IMAGE_REASONS and age > patience.image:
+    if reason in IMAGE_REASONS and on_node > patience.image:
         what = f"its image {_images(pod)} could not be pulled within {patience.image:.0f} s ({told})"
         return Trouble(what, pod=pod.name)
-    if reason in CONFIG_REASONS and age > patience.image:
+    if reason in CONFIG_REASONS and on_node > patience.image:
         return Trouble(f"its container could not be made within {patience.image:.0f} s ({told})", pod=pod.name)
     if age > patience.start:
         why = pod.unschedulable or told or "nothing says why"
@@ -96,13 +112,19 @@ def _how_it_ended(pod: PodState) -> str:
         limit = f": its limit is {pod.memory_limit}" if pod.memory_limit else ""
         return f"it was killed, out of memory (OOMKilled){limit}"
     if reason == "DeadlineExceeded":
-        return f"it took longer than its active deadline: {message}"
+        return _too_long(pod.deadline, message)
     told = f" ({reason}{f': {message}' if message else ''})" if reason and reason != "Error" else ""
     if pod.exit_code == _KILLED:
-        return f"its process was ended by SIGKILL{told}; out of memory, most likely, if nobody sent it"
+        guess = "" if told else "; out of memory, most likely, if nobody sent it"
+        return f"its process was ended by SIGKILL{told}{guess}"
     if pod.exit_code is not None:
         return f"its process ended with exit code {pod.exit_code}{told}"
     return f"its pod failed{told}"
+
+
+def _too_long(deadline: float | None, message: str) -> str:
+    limit = f" of {deadline:g} s" if deadline is not None else ""
+    return f"it took longer than its active deadline{limit}: {message}"
 
 
 def _images(pod: PodState) -> str:

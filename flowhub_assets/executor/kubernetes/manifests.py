@@ -9,6 +9,8 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 
+#: The module in which the process of a step in the code location's image runs.
+STEP_IN_POD = "flowhub_assets.executor.kubernetes.step_in_pod"
 #: Seconds for which a Job that is over stays to be looked at, where no run's Job owns it.
 _TIME_TO_LIVE = 24 * 60 * 60
 #: The longest value of a label.
@@ -51,6 +53,18 @@ def without_restarts(job: Manifest) -> dict[str, Any]:
         return dict(job)
     rule = {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     return {**job, "spec": {**spec, "podFailurePolicy": {"rules": [rule]}}}
+
+
+def ends_at_once(job: Manifest) -> dict[str, Any]:
+    """The Job with its process inside step_in_pod, which decides what SIGTERM means.
+
+    Its container has no command but args, as dagster-k8s makes it: the image's entrypoint stays.
+    """
+    pod = job["spec"]["template"]
+    first, *others = pod["spec"]["containers"]
+    wrapped = {**first, "args": ["python", "-m", STEP_IN_POD, *first["args"]]}
+    template = {**pod, "spec": {**pod["spec"], "containers": [wrapped, *others]}}
+    return {**job, "spec": {**job["spec"], "template": template}}
 
 
 def job_name(run_id: str, step_key: str, attempt: int, start: int) -> str:

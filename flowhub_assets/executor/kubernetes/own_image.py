@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 from kubernetes.client.rest import ApiException
 
@@ -20,8 +22,6 @@ from flowhub_assets.runtime.step_context import Cancellation
 _LOOK = 1.0
 #: Seconds after the end of a log for which its pod may not be over: then the log is asked for again.
 _LATE_END = 5.0
-#: How often the log of a pod that is over is asked for before what has come of it must do.
-_LOG_TRIES = 4
 
 
 class KubernetesOwnImages:
@@ -30,11 +30,6 @@ class KubernetesOwnImages:
     def __init__(self, jobs: RunJobs, dagster_job: str) -> None:
         self.jobs = jobs
         self._dagster_job = dagster_job
-        self._leaving = False
-
-    def leave(self) -> None:
-        """Another run worker will go on with this run: its pods are left alone from now on."""
-        self._leaving = True
 
     def run(
         self, step: PodStep, on_line: Callable[[str], None], tell: Callable[[str], None], cancellation: Cancellation
@@ -50,10 +45,13 @@ class KubernetesOwnImages:
                 self.jobs.make(step_job(name, labels, step.pod))
             else:
                 tell(f"Going on with Job {name}, which an earlier run worker has made.")
-            with cancellation.on_set(lambda name=name: self._stop(name)):  # type: ignore[misc]
+            # Whoever stops the run deletes all of its Jobs: an end of the log wakes this thread, or this does.
+            with cancellation.on_set(partial(self.jobs.watch.wake, name)):
                 found = self._follow(name, step, on_line, cancellation)
             if cancellation.is_set():
                 raise TaskCancelled(f"step {step.step_key!r} was stopped, because the run was")
+            if found is not None:
+                self._give_up(name)
             if found is None or not found.disrupted or start >= self.jobs.settings.disruptions:
                 return found.why if found else ""
             start += 1
@@ -81,27 +79,33 @@ class KubernetesOwnImages:
             start += 1
         return start
 
-    def _stop(self, name: str) -> None:
-        if not self._leaving:
+    def _give_up(self, name: str) -> None:
+        """A pod that has not ended, one that waits for its image say, must not run when its step has failed."""
+        pod = self.jobs.last_pod(name)
+        if pod is None or not pod.over:
             self.jobs.take_away(name)
-        self.jobs.watch.wake(name)
 
     def _follow(
         self, name: str, step: PodStep, on_line: Callable[[str], None], cancellation: Cancellation
     ) -> Trouble | None:
         """Reads the log until the pod is over. What is wrong with it then; None for a good end."""
-        log = PodLog(self.jobs.cluster, step.container)
-        whole_since, tries = 0.0, 0
+        settings = self.jobs.settings
+        log = PodLog(self.jobs.cluster, step.container, settings.patience.node)
+        whole_since, last_try = 0.0, math.inf
         while not cancellation.is_set():
             pod = self.jobs.last_pod(name)
-            if pod is not None and pod.started and not pod.gone and not whole_since:
+            if pod is not None and pod.over:
+                last_try = min(last_try, time.monotonic() + settings.api_patience)
+            if pod is not None and pod.started and pod.gone is None and not whole_since:
                 whole_since = time.monotonic() if log.read(pod.name, on_line) else 0.0
-                tries += 1
                 pod = self.jobs.last_pod(name) or pod
-            if pod is not None and pod.over and (whole_since or pod.gone or not pod.started or tries >= _LOG_TRIES):
-                return self.jobs.trouble_of(name)
-            if (pod is None or not pod.over) and (found := self.jobs.trouble_of(name)):
-                return found
+            if pod is None or not pod.over or not pod.started or pod.gone is not None or whole_since:
+                if found := self.jobs.trouble_of(name):
+                    return found
+                if pod is not None and pod.phase == "Succeeded":
+                    return None
+            elif time.monotonic() > last_try:
+                return self.jobs.trouble_of(name) or Trouble(f"its log could not be read: {log.error}", pod=pod.name)
             if whole_since and time.monotonic() - whole_since > _LATE_END:
                 whole_since = 0.0
             self.jobs.watch.wait(name, _LOOK)

@@ -14,7 +14,10 @@ CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunCont
 NEVER_REASONS = ("InvalidImageName",)
 
 #: The reasons of a failed pod that has no condition DisruptionTarget: what the cluster did, not the program in it.
-_CLUSTERS_REASONS = ("NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "NodeAffinity", "OutOfcpu")
+#: "Evicted" is none of them: without the condition, the pod took more disk than it may.
+_CLUSTERS_REASONS = ("NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "NodeAffinity")
+#: The kubelet's, for a pod that the scheduler has sent and for which there is no place on the node: OutOfcpu and so on.
+_NO_PLACE = ("OutOf", "UnexpectedAdmissionError", "TopologyAffinityError")
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,15 @@ class PodState:
     """``phase`` is Kubernetes' own; ``waiting`` and ``ended`` are (reason, message) of its container, or empty.
 
     ``exit_code`` is the container's, None while it runs. ``disrupted`` is why the cluster took the pod away (preempted,
-    evicted, its node gone), "" where it did not. ``unschedulable`` is what the scheduler says. ``created`` and
-    ``deleting`` are seconds since 1970; ``gone``: the API has it no more.
+    evicted, its node gone), "" where it did not. ``unschedulable`` is what the scheduler says. ``deadline`` is in
+    seconds. Times, in seconds since 1970: ``created``; ``placed``, when its node took it; ``deleting``, when it is to
+    be gone; ``gone``, when the API was seen to have it no more.
     """
 
     name: str
     phase: str = "Pending"
     created: float = 0.0
+    placed: float | None = None
     waiting: tuple[str, str] = ("", "")
     ended: tuple[str, str] = ("", "")
     exit_code: int | None = None
@@ -36,28 +41,39 @@ class PodState:
     unschedulable: str = ""
     started: bool = False
     deleting: float | None = None
-    gone: bool = False
+    gone: float | None = None
     images: tuple[str, ...] = ()
     memory_limit: str = ""
+    deadline: float | None = None
 
     @property
     def over(self) -> bool:
         """Whether its containers will not run any more."""
-        return self.phase in ("Succeeded", "Failed") or self.gone
+        return self.phase in ("Succeeded", "Failed") or self.gone is not None
 
 
 @dataclass(frozen=True)
 class JobState:
-    """``failed`` and ``failed_why`` are reason and message of the condition Failed; ``gone``: it is there no more."""
+    """``failed`` and ``failed_why`` are reason and message of the condition Failed; ``gone``: it is there no more.
+
+    ``deadline`` is in seconds; ``owners`` are the uids of the objects with which it goes.
+    """
 
     name: str
     failed: str = ""
     failed_why: str = ""
     complete: bool = False
     gone: bool = False
+    deadline: float | None = None
+    owners: tuple[str, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether it will make no pod any more."""
+        return bool(self.failed) or self.complete or self.gone
 
 
-def pod_state(pod: Mapping[str, Any], *, gone: bool = False) -> PodState:
+def pod_state(pod: Mapping[str, Any], *, gone: float | None = None) -> PodState:
     """The state of a pod from its document. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/"""
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     states = [*_states(status, "initContainerStatuses"), *_states(status, "containerStatuses")]
@@ -67,6 +83,7 @@ def pod_state(pod: Mapping[str, Any], *, gone: bool = False) -> PodState:
         name=metadata["name"],
         phase=status.get("phase") or "Pending",
         created=_seconds(metadata.get("creationTimestamp")) or 0.0,
+        placed=_seconds(status.get("startTime")),
         waiting=_first(states, "waiting"),
         ended=(status.get("reason") or ended.get("reason") or "", status.get("message") or ended.get("message") or ""),
         exit_code=ended.get("exitCode"),
@@ -77,6 +94,7 @@ def pod_state(pod: Mapping[str, Any], *, gone: bool = False) -> PodState:
         gone=gone,
         images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
         memory_limit=_memory_limit(spec),
+        deadline=spec.get("activeDeadlineSeconds"),
     )
 
 
@@ -91,6 +109,8 @@ def job_state(job: Mapping[str, Any], *, gone: bool = False) -> JobState:
         failed_why=failed.get("message") or "",
         complete=bool(_condition(status, "Complete", "True")),
         gone=gone,
+        deadline=(job.get("spec") or {}).get("activeDeadlineSeconds"),
+        owners=tuple(owner.get("uid") or "" for owner in job["metadata"].get("ownerReferences") or ()),
     )
 
 
@@ -120,8 +140,9 @@ def _disrupted(status: Mapping[str, Any]) -> str:
     target = _condition(status, "DisruptionTarget", "True")
     if target:
         return f"{target.get('reason') or 'DisruptionTarget'}: {target.get('message') or ''}".rstrip(": ")
-    if status.get("phase") == "Failed" and status.get("reason") in _CLUSTERS_REASONS:
-        return f"{status['reason']}: {status.get('message') or ''}".rstrip(": ")
+    reason = status.get("reason") or ""
+    if status.get("phase") == "Failed" and (reason in _CLUSTERS_REASONS or reason.startswith(_NO_PLACE)):
+        return f"{reason}: {status.get('message') or ''}".rstrip(": ")
     return ""
 
 

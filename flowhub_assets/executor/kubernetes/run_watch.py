@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kubernetes.client.rest import ApiException
@@ -50,6 +51,11 @@ class RunWatch:
     def job(self, name: str) -> JobState | None:
         """None while the API has not told of it."""
         return self._jobs.get(name)
+
+    def jobs(self) -> list[JobState]:
+        """Those that the API has told of."""
+        with self._changed:
+            return list(self._jobs.values())
 
     def pods_of(self, job: str) -> list[PodState]:
         """The pods of a Job that were seen, the latest last."""
@@ -118,7 +124,7 @@ class RunWatch:
         labels = found["metadata"].get("labels") or {}
         owner = next((labels[label] for label in _JOB_OF_POD if label in labels), None)
         if owner is not None:
-            pod = pod_state(found, gone=gone)
+            pod = pod_state(found, gone=time.time() if gone else None)
             self._pods.setdefault(owner, {})[pod.name] = pod
             self.wake(owner)
 
@@ -127,13 +133,9 @@ class RunWatch:
         if kind == "jobs":
             for name, job in self._jobs.items():
                 if name not in names:
-                    self._jobs[name] = JobState(name, job.failed, job.failed_why, job.complete, gone=True)
+                    self._jobs[name] = replace(job, gone=True)
             return
         for pods in self._pods.values():
             for name, pod in pods.items():
-                if name not in names and not pod.gone:
-                    pods[name] = _gone(pod)
-
-
-def _gone(pod: PodState) -> PodState:
-    return PodState(**{**vars(pod), "gone": True})
+                if name not in names and pod.gone is None:
+                    pods[name] = replace(pod, gone=time.time())

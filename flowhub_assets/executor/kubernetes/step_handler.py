@@ -20,8 +20,8 @@ from flowhub_assets.executor.dagster_private import (
 )
 from flowhub_assets.executor.kubernetes.cluster import Cluster
 from flowhub_assets.executor.kubernetes.jobs import JobSettings, RunJobs
-from flowhub_assets.executor.kubernetes.judging import Patience
-from flowhub_assets.executor.kubernetes.manifests import without_restarts
+from flowhub_assets.executor.kubernetes.judging import Patience, Trouble
+from flowhub_assets.executor.kubernetes.manifests import ends_at_once, without_restarts
 
 #: The longest name of a Job that leaves room for the number of a new start.
 _LONGEST_NAME = 58
@@ -47,11 +47,12 @@ class KubernetesStepHandler(K8sStepHandler):
         )
         namespace = config.get("job_namespace") or (launcher.job_namespace if launcher else "default")
         settings = JobSettings(
-            Patience(config["seconds_to_start"], config["seconds_to_pull_image"]),
+            Patience(config["seconds_to_start"], config["seconds_to_pull_image"], config["seconds_without_node"]),
             config["seconds_without_api"],
             config["max_disruptions"],
         )
         self.jobs = RunJobs(Cluster(namespace, settings.api_patience), run_id, settings)
+        self._trouble: dict[str, Trouble] = {}
         self._starts: dict[str, int] = {}  # Job as dagster-k8s names it → how often it was started again
         self._api_client = _InBackground(self.jobs)
 
@@ -64,55 +65,56 @@ class KubernetesStepHandler(K8sStepHandler):
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         self.jobs.begin()
         first = super()._get_k8s_step_job_name(step_handler_context)
-        # What a run worker before this one has started and is over keeps its name.
+        # What is over keeps its name.
         while self.jobs.is_there(self._get_k8s_step_job_name(step_handler_context)):
             self._starts[first] = self._starts.get(first, 0) + 1
         yield from super().launch_step(step_handler_context)
 
     @override
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
-        self.jobs.begin()
-        self._find_last(step_handler_context)
         name = self._get_k8s_step_job_name(step_handler_context)
-        if not self.jobs.is_there(name):
-            return CheckStepHealthResult.unhealthy(f"there is no Job {name}")
         trouble = self.jobs.trouble_of(name)
-        if trouble is None:
-            pod = self.jobs.last_pod(name)
-            if pod is None or pod.phase != "Succeeded":
-                return CheckStepHealthResult.healthy()
-            return CheckStepHealthResult.unhealthy(f"the pod {pod.name} ended well, but before the step did")
-        if trouble.disrupted and self._start_again(step_handler_context, trouble.why):
+        if trouble is not None:
+            self._trouble[name] = trouble
+            return CheckStepHealthResult.unhealthy(trouble.why)
+        pod = self.jobs.last_pod(name)
+        if pod is None or pod.phase != "Succeeded":
             return CheckStepHealthResult.healthy()
-        return CheckStepHealthResult.unhealthy(trouble.why)
+        return CheckStepHealthResult.unhealthy(f"the pod {pod.name} ended well, but before the step did")
 
-    @override
-    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
-        name = self._get_k8s_step_job_name(step_handler_context)
-        yield DagsterEvent.engine_event(
-            step_handler_context.get_step_context(self._get_step_key(step_handler_context)),
-            f"Deleting the Job {name} of the step.",
-            EngineEventData(),
-        )
-        self.jobs.take_away(name)
+    def finds(self, context: StepHandlerContext) -> bool:
+        """Whether there is a Job of the step. Of several starts of one try the last one counts."""
+        self.jobs.begin()
+        first = super()._get_k8s_step_job_name(context)
+        while self.jobs.is_there(_numbered(first, self._starts.get(first, 0) + 1)):
+            self._starts[first] = self._starts.get(first, 0) + 1
+        return self.jobs.is_there(self._get_k8s_step_job_name(context))
 
-    def _start_again(self, context: StepHandlerContext, why: str) -> bool:
-        """Whether the step was started once more: no try of its own is spent on what the cluster did."""
-        first, key = super()._get_k8s_step_job_name(context), self._get_step_key(context)
-        most, starts = self.jobs.settings.disruptions, self._starts.get(first, 0)
-        if starts >= most:
+    def started_again(self, context: StepHandlerContext) -> bool:
+        """For a step that is not healthy: no try of its own is spent on what the cluster did. Else it is given up."""
+        name, key = self._get_k8s_step_job_name(context), self._get_step_key(context)
+        trouble = self._trouble.pop(name, None)
+        pod = self.jobs.last_pod(name)
+        if pod is None or not pod.over:
+            self.jobs.take_away(name)  # one that waits for its image, say, must not run when its step has failed
+        most = self.jobs.settings.disruptions
+        starts = self._starts.get(super()._get_k8s_step_job_name(context), 0)
+        if trouble is None or not trouble.disrupted or starts >= most:
             return False
-        message = f"Starting step {key} again ({starts + 1} of {most}): {why}"
+        message = f"Starting step {key} again ({starts + 1} of {most}): {trouble.why}"
         DagsterEvent.engine_event(context.get_step_context(key), message, EngineEventData())
         for _ in self.launch_step(context):
             pass
         return True
 
-    def _find_last(self, context: StepHandlerContext) -> None:
-        """Of a step that a run worker before this one has started several times, the last one counts."""
-        first = super()._get_k8s_step_job_name(context)
-        while self.jobs.is_there(_numbered(first, self._starts.get(first, 0) + 1)):
-            self._starts[first] = self._starts.get(first, 0) + 1
+    @override
+    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        yield DagsterEvent.engine_event(
+            step_handler_context.get_step_context(self._get_step_key(step_handler_context)),
+            # ChosenHandler.end deletes the Jobs of all steps at once.
+            f"Deleting the Job {self._get_k8s_step_job_name(step_handler_context)} of the step.",
+            EngineEventData(),
+        )
 
     @override
     def _get_k8s_step_job_name(self, step_handler_context: StepHandlerContext) -> str:
@@ -129,7 +131,7 @@ class _InBackground:
     def create_namespaced_job_with_retries(self, body: Any, namespace: str) -> None:
         """Makes the Job, as a child of the run's own."""
         del namespace  # it is the cluster's
-        self._jobs.make(without_restarts(self._jobs.cluster.plain(body)))
+        self._jobs.make(without_restarts(ends_at_once(self._jobs.cluster.plain(body))))
 
 
 def _k8s_config(values: dict[str, Any]) -> UserDefinedDagsterK8sConfig:
