@@ -7,15 +7,17 @@ import math
 from pathlib import Path
 
 import pytest
-from dagster import OpDefinition
+from dagster import JobDefinition, OpDefinition
 
 from flowhub_assets.definitions import location
+from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.from_yaml.check import check_file, files_in
 from flowhub_assets.from_yaml.loading import load_file, pipelines_in, runnable
 from flowhub_assets.nodes.finding import load_nodes
 from flowhub_assets.resources.settings import Settings, read_settings
 from flowhub_assets_tests.airflow.drive import read_dags
 from flowhub_assets_tests.airflow.environments import environment
+from flowhub_assets_tests.benchmarks import cluster_flows, cluster_jobs
 from flowhub_assets_tests.benchmarks.__main__ import NAMES, main
 from flowhub_assets_tests.benchmarks.airflow import bytes_in, write_dags
 from flowhub_assets_tests.benchmarks.building import job_of_distinct_ops
@@ -25,8 +27,11 @@ from flowhub_assets_tests.benchmarks.row import Row, alternating, interpreter
 from flowhub_assets_tests.benchmarks.table import BEGIN, END, as_markdown, replace_table
 from flowhub_assets_tests.benchmarks.yaml_files import TEN, ten_nodes, write_files
 
+#: Six run workers and the pods of their steps, one after the other.
+_SLOW = pytest.mark.timeout(280)
 
-@pytest.mark.parametrize("name", NAMES)
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[_SLOW] * (name == "kubernetes")) for name in NAMES])
 def test_it_measures_both_sides(name: str) -> None:
     rows = importlib.import_module(f"flowhub_assets_tests.benchmarks.{name}").measure(quick=True)
     assert rows
@@ -117,6 +122,37 @@ def test_both_dags_have_the_same_tasks_edges_and_pods(tmp_path: Path) -> None:
         assert pods[0]["containers"][0]["resources"] == pods[1]["containers"][0]["resources"]
         assert pods[0]["containers"][0]["image"] == pods[1]["containers"][0]["image"]
         assert len(pods[0]["volumes"]) == len(pods[1]["volumes"])
+
+
+def test_both_sides_of_a_run_in_a_cluster_have_the_same_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mixed.py").write_text(cluster_flows.mixed(tmp_path, 2, "lhl"), "utf-8")
+    (tmp_path / "stubs.py").write_text(cluster_flows.stubs(tmp_path, 3), "utf-8")
+    monkeypatch.setenv(cluster_jobs.BRANCHES, "2")
+    monkeypatch.setenv(cluster_jobs.LENGTH, "3")
+    monkeypatch.setenv(cluster_jobs.STEPS, "3")
+    theirs = importlib.reload(cluster_jobs)
+    for job, placed, follow in ((theirs.mixed, ["light", "heavy", "light"] * 2, 4), (theirs.stubs, ["heavy"] * 3, 0)):
+        (flow,) = flows_in(load_module(str(tmp_path / f"{job.name}.py")))
+        ours = location.flow(flow.runnable).job
+        assert len(ours.nodes) == len(job.nodes) == len(placed)
+        assert [sum(map(len, one.graph.dependencies.values())) for one in (ours, job)] == [follow, follow]
+        kinds = [{"child": "light", "pod": "heavy"}.get(tag, tag) for tag in _placements(ours)]
+        assert sorted(kinds) == sorted(placed)
+
+
+@pytest.mark.parametrize(("text", "steps"), [("chain", 4), ("many", 4)])
+def test_what_runs_in_pods_of_other_images_is_so_many_steps(text: str, steps: int, tmp_path: Path) -> None:
+    flows = {
+        "chain": cluster_flows.chain(tmp_path, steps),
+        "many": cluster_flows.many(tmp_path, steps, tmp_path / "gate", tmp_path / "meal", tmp_path / "begun"),
+    }
+    (tmp_path / "flow.py").write_text(flows[text], "utf-8")
+    (flow,) = flows_in(load_module(str(tmp_path / "flow.py")))
+    assert _placements(location.flow(flow.runnable).job) == ["own image"] * steps
+
+
+def _placements(job: JobDefinition) -> list[str]:
+    return [str(node.definition.tags["flowhub/placement"]) for node in job.nodes]
 
 
 def test_the_bytes_of_config_maps_are_those_of_their_decoded_values() -> None:
