@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -118,6 +119,16 @@ class StepHandlers:
 
         handler = KubernetesStepHandler(plan_context.instance, plan_context.run_id, self._config)
         return ChosenHandler(handler, KubernetesOwnImages(handler.jobs, plan_context.job_name))
+
+
+def in_cluster() -> bool:
+    """Whether this process runs in a pod: Kubernetes says so to every container."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def is_kubernetes(instance: Any) -> bool:
+    """Whether heavy steps of runs of this instance go to Kubernetes unless they are told otherwise."""
+    return _kind_of(instance) == KUBERNETES
 
 
 def _kind_of(instance: Any) -> str:

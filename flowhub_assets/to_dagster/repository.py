@@ -48,6 +48,7 @@ from flowhub_assets.to_dagster.invalid_files import (
     invalid_sensor,
     one_for_each_key,
 )
+from flowhub_assets.to_dagster.leftovers import leftover_sensors
 from flowhub_assets.to_dagster.plain_definitions import own_asset_keys, upstream_asset_keys
 
 
@@ -252,7 +253,7 @@ def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
     flows, invalid = loaded.flows, one_for_each_key(loaded.invalid)
     jobs = [job for flow in flows for job in (flow.job, flow.failure_job) if job is not None]
     own = [sensor for flow in flows for sensor in flow.sensors]
-    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid)]
+    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid), *leftover_sensors()]
     ours = Definitions(
         assets=[*(asset for flow in flows for asset in flow.assets), *map(invalid_asset, invalid)],
         asset_checks=[*(check for flow in flows for check in flow.checks), *map(invalid_check, invalid)],

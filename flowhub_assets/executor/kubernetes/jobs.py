@@ -51,8 +51,8 @@ class RunJobs:
         self.cluster = cluster
         self.run_id = run_id
         self.settings = settings
-        self.labels = {RUN_LABEL: run_id, COMPONENT_LABEL: COMPONENT}
-        self.selector = ",".join(f"{key}={value}" for key, value in self.labels.items())
+        self.labels = step_labels(run_id)
+        self.selector = step_selector(run_id)
         self.watch = RunWatch(cluster, self.selector)
         self._threads = DaemonThreads("flowhub-job")
         self._made: dict[str, float] = {}  # Job → time.monotonic() of its making
@@ -124,7 +124,7 @@ class RunJobs:
                 for name in {*self._made, *(job.name for job in self.watch.jobs())}:
                     _quietly(self.cluster.delete_job, name)
         except CONNECTION_ERRORS:
-            pass  # to_dagster.leftovers looks again
+            pass  # the sensors of to_dagster.leftovers look again
         _quietly(self.cluster.delete_config_maps, self.selector)
 
     def leave(self) -> None:
@@ -182,6 +182,16 @@ class RunJobs:
         events = [text for text in self.cluster.events_of(*about) if text not in found.why]
         told = "".join(f"\n  {text}" for text in events[-_MOST_EVENTS:])
         return replace(found, why=f"{found.why}{f'. Kubernetes says of {about[1]}:{told}' if told else ''}")
+
+
+def step_labels(run_id: str) -> dict[str, str]:
+    """The labels by which all that is made for a run's steps is found; those that dagster-k8s gives."""
+    return {RUN_LABEL: run_id, COMPONENT_LABEL: COMPONENT}
+
+
+def step_selector(run_id: str) -> str:
+    """The label selector for ``step_labels``."""
+    return ",".join(f"{key}={value}" for key, value in step_labels(run_id).items())
 
 
 def _quietly(call: Callable[..., None], *about: object) -> None:
