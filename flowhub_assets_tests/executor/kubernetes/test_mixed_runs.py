@@ -11,6 +11,7 @@ import pytest
 
 from flowhub_assets_tests.executor.kubernetes.cluster_lab import Lab, cluster_lab
 from flowhub_assets_tests.kubernetes.fixtures import image_python
+from flowhub_assets_tests.pods.cloned_flow import cloned, repository
 
 __all__ = ["image_python"]
 
@@ -66,7 +67,14 @@ def streams(args):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, image_python: Path) -> Iterator[Lab]:
-    with cluster_lab(tmp_path_factory.mktemp("lab"), image_python, {"mixed.py": MIXED, "streams.py": STREAMS}) as lab:
+    url = repository(tmp_path_factory.mktemp("repository"))
+    files = {
+        "mixed.py": MIXED,
+        "streams.py": STREAMS,
+        "workflow.py": cloned(url, "v1", "here").replace("repo=", 'env={"default": {"WORKSPACE": "BASE/files"}}, repo='),
+        "helper.py": "NAME = 'helper of here'\n",
+    }
+    with cluster_lab(tmp_path_factory.mktemp("lab"), image_python, files) as lab:
         yield lab
 
 
@@ -104,3 +112,10 @@ def test_what_a_pod_prints_is_there_while_it_runs(lab: Lab) -> None:
     assert lab.steps(run_id, "STEP_SUCCESS") == []
     (lab.base / "go").touch()
     assert lab.end_of(run_id) == "SUCCESS", lab.told(run_id)
+
+
+def test_code_of_a_repository_is_cloned_at_its_ref(lab: Lab) -> None:
+    run_id = lab.launch("cloned")
+    assert lab.end_of(run_id) == "SUCCESS", lab.told(run_id)
+    value = json.loads((lab.base / "files/cloned/runs" / run_id / "say.json").read_text())
+    assert value == {"version": "v1", "helper": "helper of v1"}
