@@ -48,6 +48,8 @@ def mixed(args):
 """
 
 
+HERE = {"default": {"WORKSPACE": "BASE/files"}}
+
 STREAMS = """\
 import os, time
 from flowhub import flow, task
@@ -71,7 +73,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, image_python: Path) -> Iterato
     files = {
         "mixed.py": MIXED,
         "streams.py": STREAMS,
-        "workflow.py": cloned(url, "v1", "here").replace("repo=", 'env={"default": {"WORKSPACE": "BASE/files"}}, repo='),
+        "workflow.py": cloned(url, "v1", "here").replace("repo=", f"env={HERE}, repo="),
         "helper.py": "NAME = 'helper of here'\n",
     }
     with cluster_lab(tmp_path_factory.mktemp("lab"), image_python, files) as lab:
