@@ -56,6 +56,7 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.instance import DagsterInstance
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.log_manager import DagsterLogHandler, DagsterLogManager
 from dagster._core.pipes.context import build_external_execution_context_data
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
@@ -119,6 +120,7 @@ __all__ = [
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "ActiveExecution",
     "CapturedLogContext",
+    "CheckRunHealthResult",
     "CheckStepHealthResult",
     "CloudStorageComputeLogManager",
     "ComputeIOType",
@@ -151,6 +153,7 @@ __all__ = [
     "StepExecutionContext",
     "StepHandler",
     "StepHandlerContext",
+    "WorkerStatus",
     "dagster_command",
     "dagster_event_sequence_for_step",
     "error_info",
