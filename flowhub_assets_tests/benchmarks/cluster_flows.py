@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _HEAD = """\
-import os, time
+import time
 from flowhub import flow, task
 
 """
@@ -45,9 +45,9 @@ def wait(args):
 @task(image="python:bench", limit_memory="100Mi")
 def eat(args):
     open({meal!r}).close()
-    with open({begun!r}, "w") as file:
-        file.write(repr(time.time()))
-    return {{"size": len(b"x" * (400 << 20))}}
+    held = b"x" * (200 << 20)
+    time.sleep(600)
+    return {{"size": len(held)}}
 
 @flow(name="many", env={{"default": {{"WORKSPACE": {workspace!r}}}}})
 def main(args):
@@ -77,12 +77,12 @@ def chain(workspace: Path, steps: int) -> str:
     return _HEAD + _CHAIN.format(workspace=str(workspace), steps=steps)
 
 
-def many(workspace: Path, steps: int, gate: Path, meal: Path, begun: Path) -> str:
+def many(workspace: Path, steps: int, gate: Path, meal: Path) -> str:
     """Independent steps with an image of their own that wait until ``gate`` opens: the flow ``many``.
 
-    One of them waits for ``meal``, writes the time into ``begun``, and takes more memory than it may.
+    One of them, ``many__eat``, waits for ``meal`` and takes more memory than it may.
     """
-    return _HEAD + _MANY.format(workspace=str(workspace), steps=steps, gate=str(gate), meal=str(meal), begun=str(begun))
+    return _HEAD + _MANY.format(workspace=str(workspace), steps=steps, gate=str(gate), meal=str(meal))
 
 
 def stubs(workspace: Path, steps: int) -> str:

@@ -26,7 +26,7 @@ from flowhub_assets_tests.airflow.drive import bare_python
 from flowhub_assets_tests.benchmarks.dagster_home import instance_in
 from flowhub_assets_tests.checkout import ROOT
 
-#: The code location's image; STUB has a ``dagster`` that waits, every other image a Python with nothing installed.
+#: The code location's image; what runs in STUB only waits, every other image a Python with nothing installed.
 CODE_IMAGE, STUB_IMAGE = "flowhub-assets:bench", "stub:bench"
 _JOBS_AND_PODS = "/apis/batch/v1/namespaces/default/jobs", "/api/v1/namespaces/default/pods"
 #: What tells the executor how things are without being asked for each step.
@@ -92,8 +92,7 @@ class BenchCluster:
         """Waits for the run's end. Raises RuntimeError, with what went wrong, if that is no success."""
         status = self.end_of(run_id, seconds)
         if status != "SUCCESS":
-            told = [str(one.dagster_event) for one in self.instance.all_logs(run_id) if one.dagster_event]
-            raise RuntimeError(f"no measurement: run {run_id} ended as {status}: {' '.join(told[-3:])[:4000]}")
+            raise RuntimeError(f"no measurement: run {run_id} ended as {status}: {self._last_words(run_id)}")
 
     def moments(self, run_id: str, kind: dg.DagsterEventType) -> dict[str, float]:
         """Step → time, in seconds, of its last event of this kind."""
@@ -136,7 +135,8 @@ class BenchCluster:
         def running() -> bool:
             run = self.instance.get_run_by_id(run_id)
             if run is None or run.is_finished:
-                raise RuntimeError(f"no measurement: run {run_id} ended before all of its pods ran")
+                told = self._last_words(run_id)
+                raise RuntimeError(f"no measurement: run {run_id} ended before all of its pods ran: {told}")
             time.sleep(1)  # to list hundreds of pods is work for the double, which is to start them
             phases = list(self._ask("/control")["pods"].values())
             return phases.count("Running") > count  # the run worker's is one more
@@ -154,14 +154,23 @@ class BenchCluster:
 
     def worker_of(self, run_id: str) -> int:
         """The process of a run's worker, once it runs."""
+        return self._process(f"dagster/run-id={run_id},app.kubernetes.io/component=run_worker")
 
+    def process_of(self, run_id: str, step: str) -> int:
+        """The process of a step in a pod, once it runs."""
+        return self._process(f"dagster/run-id={run_id},dagster/op={step}")
+
+    def _process(self, selector: str) -> int:
         def running() -> str | None:
-            query = f"?labelSelector=dagster/run-id={run_id},app.kubernetes.io/component=run_worker"
-            pods = self._ask(_JOBS_AND_PODS[1] + query)["items"]
+            pods = self._ask(f"{_JOBS_AND_PODS[1]}?labelSelector={selector}")["items"]
             states = [one for pod in pods for one in pod["status"].get("containerStatuses", ())]
             return next((str(one["containerID"]) for one in states if one.get("containerID")), None)
 
-        return int(wait(running, f"the worker of run {run_id}", 60).rpartition("/")[2])
+        return int(wait(running, f"a process of {selector}", 60).rpartition("/")[2])
+
+    def _last_words(self, run_id: str) -> str:
+        told = [str(one.dagster_event) for one in self.instance.all_logs(run_id) if one.dagster_event]
+        return " ".join(told[-3:])[:4000]
 
     def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         request = urllib.request.Request(
@@ -181,6 +190,20 @@ def wait(until: Callable[[], Any], what: str, seconds: float) -> Any:
             raise TimeoutError(f"no measurement: {what} did not come within {seconds:.0f} s")
         time.sleep(0.02)
     return found
+
+
+def end_of_process(process: int, seconds: float) -> float:
+    """When a process ended, in seconds since 1970. Raises TimeoutError."""
+
+    def ended() -> bool:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return state in ("Z", "X")
+
+    wait(ended, f"the end of process {process}", seconds)
+    return time.time()
 
 
 def peak_memory(process: int) -> float:
@@ -210,8 +233,9 @@ def bench_cluster(
         folder.mkdir(parents=True)
     for name, text in files.items():
         (workflows / name).write_text(text, encoding="utf-8")
-    (stub / "dagster").write_text(_STUB, encoding="utf-8")
-    (stub / "dagster").chmod(0o755)
+    for command in ("dagster", "python"):
+        (stub / command).write_text(_STUB, encoding="utf-8")
+        (stub / command).chmod(0o755)
     images = {CODE_IMAGE: Path(sys.executable), STUB_IMAGE: stub / "python"}
     with _double(base / "cluster", bare_python(base / "image"), images) as port:
         server, kubeconfig = f"http://127.0.0.1:{port}", base / "cluster/kubeconfig"

@@ -144,7 +144,7 @@ def test_both_sides_of_a_run_in_a_cluster_have_the_same_steps(tmp_path: Path, mo
 def test_what_runs_in_pods_of_other_images_is_so_many_steps(text: str, steps: int, tmp_path: Path) -> None:
     flows = {
         "chain": cluster_flows.chain(tmp_path, steps),
-        "many": cluster_flows.many(tmp_path, steps, tmp_path / "gate", tmp_path / "meal", tmp_path / "begun"),
+        "many": cluster_flows.many(tmp_path, steps, tmp_path / "gate", tmp_path / "meal"),
     }
     (tmp_path / "flow.py").write_text(flows[text], "utf-8")
     (flow,) = flows_in(load_module(str(tmp_path / "flow.py")))
