@@ -97,6 +97,10 @@ class HeavySteps:
         """Waits a moment for what was told to end; kills what does not, where the step handler can."""
         self._chosen.end(_GRACE)
 
+    def take_over(self) -> Sequence[str]:
+        """Ends the run workers before this one that still run; what they were called."""
+        return self._chosen.take_over()
+
     def leave(self) -> None:
         """Another run worker goes on with what runs."""
         self._chosen.leave()

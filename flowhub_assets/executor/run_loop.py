@@ -138,6 +138,8 @@ class RunLoop:
     def _resume(self) -> Iterator[DagsterEvent]:
         """Goes on after a run worker that died: what is in the log has happened, what was under way starts again."""
         yield self._tell("Resuming execution from failure", EngineEventData())
+        if ended := self._heavy.take_over():
+            yield self._tell(f"Ended run workers before this one that still ran: {', '.join(ended)}", EngineEventData())
         prior = self._heavy.prior_events()
         yield from prior
         for step in self._state.resume(prior):

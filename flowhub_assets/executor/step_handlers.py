@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,6 +84,15 @@ class ChosenHandler:
             self.handler.close(seconds)
         elif self.own_images is not None:
             self.own_images.jobs.take_all_away()
+
+    def take_over(self) -> Sequence[str]:
+        """Ends the run workers before this one that still run; what they were called."""
+        if self.own_images is None:
+            return ()
+        from flowhub_assets.executor.kubernetes.other_workers import end_workers_before_this_one
+
+        jobs = self.own_images.jobs
+        return end_workers_before_this_one(jobs.cluster, jobs.run_id)
 
     def leave(self) -> None:
         """Another run worker goes on with the run: what was started in the cluster stays."""

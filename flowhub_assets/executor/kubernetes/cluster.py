@@ -95,6 +95,11 @@ class Cluster:
         about = {"label_selector": selector, **_WAIT}
         self._delete(lambda: self._core.delete_collection_namespaced_config_map(self.namespace, **about), _SOON)
 
+    def kill_pod(self, name: str) -> None:
+        """Deletes a pod, whose processes have no time to end in order."""
+        about = {"grace_period_seconds": 0, **_WAIT}
+        self._delete(lambda: self._core.delete_namespaced_pod(name, self.namespace, **about))
+
     def job_of_this_pod(self) -> dict[str, Any] | None:
         """The owner reference to the Job whose pod this process runs in; None outside of the cluster."""
         name = os.environ.get("HOSTNAME", "")
@@ -127,6 +132,10 @@ class Cluster:
         answer = self._lister(kind)(self.namespace, label_selector=selector, **_RAW, **_WAIT)
         listed = json.loads(answer.data)
         return listed.get("items") or [], listed["metadata"].get("resourceVersion") or ""
+
+    def list_patiently(self, kind: str, selector: str) -> Sequence[Manifest]:
+        """The same objects, once the API answers."""
+        return self._patiently(lambda: self.list(kind, selector))[0]
 
     def watch(self, kind: str, selector: str, version: str, seconds: int) -> Iterator[tuple[str, Manifest]]:
         """(ADDED, MODIFIED or DELETED, object) as it happens, for so long at most. Raises Gone."""
