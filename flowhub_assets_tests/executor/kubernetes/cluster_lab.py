@@ -123,14 +123,21 @@ class Lab:
 
 
 @contextlib.contextmanager
-def cluster_lab(base: Path, image_python: Path, files: Mapping[str, str], **double: Any) -> Iterator[Lab]:
-    """A lab with ``files`` (name → text, BASE in it standing for ``base``) as its pipelines."""
+def cluster_lab(
+    base: Path, image_python: Path, files: Mapping[str, str], images: Mapping[str, Path] | None = None, **double: Any
+) -> Iterator[Lab]:
+    """A lab with ``files`` (name → text, BASE in it standing for ``base``) as its pipelines.
+
+    ``images`` are further ones that have more than a bare Python; ``double`` is for the KubeDouble.
+    """
     home, workflows = base / "home", base / "workflows"
     home.mkdir()
     workflows.mkdir()
     for name, text in files.items():
         (workflows / name).write_text(text.replace("BASE", str(base)), encoding="utf-8")
-    with KubeDouble(base / "cluster", image_python, {CODE_IMAGE: Path(sys.executable)}, **double) as cluster:
+    with KubeDouble(
+        base / "cluster", image_python, {CODE_IMAGE: Path(sys.executable), **(images or {})}, **double
+    ) as cluster:
         variables = {
             "DAGSTER_HOME": str(home),
             "KUBECONFIG": str(cluster.kubeconfig),
