@@ -28,7 +28,7 @@ dev-airflow: export DAGSTER_HOME := $(HOME_AIRFLOW)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev dev-airflow test lint bench golden screenshots airflow-envs lock clean
+.PHONY: help demo dev dev-airflow test chaos lint bench golden screenshots airflow-envs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -49,6 +49,9 @@ test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
 	@# Before the tests, whose time it is not; where it fails, those that need it say so.
 	-$(BIN)/python -m flowhub_assets_tests.airflow.environments
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+chaos: $(VENV)/.dev ## 200 runs on a double of Kubernetes, faults at random moments (ARGS="--seed N --runs 1": one again)
+	timeout 1200 $(BIN)/python -m flowhub_assets_tests.executor.kubernetes.chaos $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, Python 3.9 for what travels to a task's image
 	$(BIN)/ruff check .

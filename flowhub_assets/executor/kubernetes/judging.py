@@ -56,10 +56,22 @@ def trouble(
     if job is not None and job.gone:
         return Trouble("its Job was deleted")
     if job is not None and job.failed:
-        return Trouble(f"its Job failed ({job.failed}): {job.failed_why}")
+        return _of_unseen(job, now)
     if age > patience.start:
         return Trouble(f"no pod was made for it within {patience.start:.0f} s")
     return None
+
+
+def _of_unseen(job: JobState, now: float) -> Trouble | None:
+    """A Job that has failed and whose pod nobody has seen: one that had failed by itself would still be there."""
+    told = f"its Job failed ({job.failed}): {job.failed_why}"
+    if job.failed == "PodFailurePolicy":
+        return Trouble(told, disrupted="DisruptionTarget" in job.failed_why)
+    if job.failed != "BackoffLimitExceeded":
+        return Trouble(told)
+    if now - job.failed_at <= _JOBS_WORD:
+        return None  # the pod's own word may be on its way
+    return Trouble(f"its pod was deleted while it ran, and {told}", disrupted=True)
 
 
 def _of_pod(job: JobState | None, pod: PodState, now: float, patience: Patience) -> Trouble | None:

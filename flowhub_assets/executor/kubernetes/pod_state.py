@@ -56,7 +56,8 @@ class PodState:
 class JobState:
     """``failed`` and ``failed_why`` are reason and message of the condition Failed; ``gone``: it is there no more.
 
-    ``deadline`` is in seconds; ``owners`` are the uids of the objects with which it goes.
+    ``failed_at`` is when, in seconds since 1970; ``deadline`` is in seconds; ``owners`` are the uids of the objects
+    with which it goes.
     """
 
     name: str
@@ -66,6 +67,7 @@ class JobState:
     gone: bool = False
     deadline: float | None = None
     owners: tuple[str, ...] = ()
+    failed_at: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -111,6 +113,7 @@ def job_state(job: Mapping[str, Any], *, gone: bool = False) -> JobState:
         gone=gone,
         deadline=(job.get("spec") or {}).get("activeDeadlineSeconds"),
         owners=tuple(owner.get("uid") or "" for owner in job["metadata"].get("ownerReferences") or ()),
+        failed_at=_seconds(failed.get("lastTransitionTime")) or 0.0,
     )
 
 

@@ -115,7 +115,23 @@ def test_a_pod_that_does_not_start_and_one_that_is_not_made() -> None:
     assert (missing.why, missing.pod) == ("no pod was made for it within 100 s", "")
     failed = of(None, replace(JOB, failed="Why", failed_why="so"))
     assert failed is not None
-    assert failed.why == "its Job failed (Why): so"
+    assert (failed.why, failed.disrupted) == ("its Job failed (Why): so", False)
+
+
+def test_of_a_pod_that_nobody_has_seen_the_job_says_how_it_ended() -> None:
+    taken = replace(JOB, failed="PodFailurePolicy", failed_why="Pod p has condition DisruptionTarget matching FailJob")
+    found = of(None, taken)
+    assert found is not None
+    assert found.disrupted
+    by_code = of(None, replace(taken, failed_why="Container base for pod p failed with exit code 3"))
+    assert by_code is not None
+    assert not by_code.disrupted
+    deleted = replace(JOB, failed="BackoffLimitExceeded", failed_why="reached", failed_at=1000.0)
+    assert of(None, deleted, now=1001.0) is None, "the pod's word may be on its way"
+    found = of(None, deleted, now=1004.0)
+    assert found is not None
+    assert found.disrupted
+    assert found.why == "its pod was deleted while it ran, and its Job failed (BackoffLimitExceeded): reached"
 
 
 _PODS = st.builds(

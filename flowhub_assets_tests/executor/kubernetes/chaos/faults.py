@@ -80,7 +80,7 @@ def _draw(chance: random.Random) -> Fault:
         return Fault(API, "", chance.uniform(0, 6), chance.uniform(0.5, 5), answering=chance.random() < 0.4)
     # Half of the run worker's faults and a third of the others are kills.
     words = (*KILLED * 3, *DISRUPTED) if target == WORKER else (*KILLED * 2, *DISRUPTED, *DISRUPTED)
-    return Fault(target, chance.choice(words), chance.uniform(0, 3 if target == WORKER else 0.9))
+    return Fault(target, chance.choice(words), chance.uniform(0.5, 5) if target == WORKER else chance.uniform(0, 0.9))
 
 
 class Misfortune:
