@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,13 @@ from typing import Any
 
 import dagster as dg
 import yaml
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.launcher import LaunchRunContext
 
 from flowhub_assets_tests.airflow.drive import bare_python
 from flowhub_assets_tests.benchmarks.dagster_home import instance_in
 from flowhub_assets_tests.checkout import ROOT
+from flowhub_assets_tests.kubernetes.new_runs import new_run
 
 #: The code location's image; what runs in STUB only waits, every other image a Python with nothing installed.
 CODE_IMAGE, STUB_IMAGE = "flowhub-assets:bench", "stub:bench"
@@ -54,26 +53,8 @@ class BenchCluster:
     def launch(self, module: str, attribute: str, job: str, config: Mapping[str, Any] | None = None) -> str:
         """Starts a run of a job of the repository ``module:attribute`` in a pod; returns its id."""
         repository = ReconstructableRepository.for_module(module, attribute, str(ROOT))
-        run = self.instance.create_run(
-            job_name=job,
-            run_id=str(uuid.uuid4()),
-            run_config=dict(config or {}),
-            status=dg.DagsterRunStatus.NOT_STARTED,
-            tags={},
-            remote_job_origin=None,
-            job_code_origin=repository.get_reconstructable_job(job).get_python_origin(),
-            resolved_op_selection=None,
-            step_keys_to_execute=None,
-            execution_plan_snapshot=None,
-            job_snapshot=None,
-            parent_job_snapshot=None,
-            root_run_id=None,
-            parent_run_id=None,
-            op_selection=None,
-            asset_selection=None,
-            asset_check_selection=None,
-            asset_graph=AssetGraph.from_assets([]),
-        )
+        code = repository.get_reconstructable_job(job).get_python_origin()
+        run = new_run(self.instance, job, code, config)
         starting = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_STARTING.value, job_name=job)
         self.instance.report_dagster_event(starting, run_id=run.run_id)
         self.instance.run_launcher.launch_run(LaunchRunContext(run, None))

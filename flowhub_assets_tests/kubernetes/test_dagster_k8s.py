@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from dagster._core.workspace.load_target import PythonFileTarget
 from flowhub_assets_tests.kubernetes import dagster_jobs
 from flowhub_assets_tests.kubernetes.double import KubeDouble
 from flowhub_assets_tests.kubernetes.fixtures import image_python, until
+from flowhub_assets_tests.kubernetes.new_runs import new_run
 
 __all__ = ["image_python"]
 
@@ -74,26 +74,7 @@ def launch(workspace: WorkspaceProcessContext, name: str) -> str:
     location = request.get_code_location("jobs")
     repository = next(iter(location.get_repositories().values()))
     job = repository.get_full_job(name)
-    run = instance.create_run(
-        job_name=name,
-        run_id=str(uuid.uuid4()),
-        run_config={},
-        status=dg.DagsterRunStatus.NOT_STARTED,
-        tags={},
-        remote_job_origin=job.get_remote_origin(),
-        job_code_origin=job.get_python_origin(),
-        resolved_op_selection=None,
-        step_keys_to_execute=None,
-        execution_plan_snapshot=None,
-        job_snapshot=None,
-        parent_job_snapshot=None,
-        root_run_id=None,
-        parent_run_id=None,
-        op_selection=None,
-        asset_selection=None,
-        asset_check_selection=None,
-        asset_graph=repository.asset_graph,
-    )
+    run = new_run(instance, name, job.get_python_origin(), remote=job.get_remote_origin())
     instance.launch_run(run.run_id, request)
     return str(run.run_id)
 

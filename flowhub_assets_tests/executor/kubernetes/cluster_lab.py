@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from dagster._core.workspace.load_target import ModuleTarget
 
 from flowhub_assets_tests.checkout import ROOT
 from flowhub_assets_tests.kubernetes.double import KubeDouble
+from flowhub_assets_tests.kubernetes.new_runs import new_run
 
 #: The image of the code location; every other one has a Python with nothing installed.
 CODE_IMAGE = "flowhub-assets:test"
@@ -43,25 +43,12 @@ class Lab:
         repository = next(iter(request.get_code_location(LOCATION).get_repositories().values()))
         remote = repository.get_full_job(job)
         execution = {"execution": {"config": {"step_handler": {"kubernetes": executor}}}} if executor else {}
-        run = self.instance.create_run(
-            job_name=job,
-            run_id=str(uuid.uuid4()),
-            run_config={**execution, **(config or {})},
-            status=dg.DagsterRunStatus.NOT_STARTED,
-            tags={},
-            remote_job_origin=remote.get_remote_origin(),
-            job_code_origin=remote.get_python_origin(),
-            resolved_op_selection=None,
-            step_keys_to_execute=None,
-            execution_plan_snapshot=None,
-            job_snapshot=None,
-            parent_job_snapshot=None,
-            root_run_id=None,
-            parent_run_id=None,
-            op_selection=None,
-            asset_selection=None,
-            asset_check_selection=None,
-            asset_graph=repository.asset_graph,
+        run = new_run(
+            self.instance,
+            job,
+            remote.get_python_origin(),
+            {**execution, **(config or {})},
+            remote=remote.get_remote_origin(),
         )
         self.instance.launch_run(run.run_id, request)
         return str(run.run_id)
