@@ -21,7 +21,7 @@ def main() -> None:
         prog="python -m flowhub_assets_tests.executor.kubernetes.chaos", description=__doc__
     )
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--at-once", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1080, help="after which no run begins")
     parser.add_argument("--seed", type=int, help="of the first run; the others follow it (a random one by default)")
     parser.add_argument("--launcher", default=LAUNCHER)
