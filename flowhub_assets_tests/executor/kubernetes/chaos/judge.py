@@ -11,7 +11,8 @@ from flowhub_assets_tests.executor.kubernetes.chaos.faults import DAEMON, WORKER
 from flowhub_assets_tests.executor.kubernetes.chaos.pipeline import CPU, FLOW, LIGHT, OWN, value
 
 STEPS = (*LIGHT, *CPU, *OWN)
-RESUMED = "Launching a new run worker to resume run"
+#: What a run worker tells that goes on. A daemon that is killed while it starts one has only told that it would.
+RESUMED = "Started process for resuming job"
 #: What the failure of a step must say that was killed so.
 _CAUSES = {"oom": r"out of memory \(OOMKilled\)", "kill": "SIGKILL"}
 #: Seconds by which a step's own clock, read in another process, may seem late.
