@@ -170,7 +170,10 @@ def test_cases_and_keys_of_any_text_are_no_templates(ended: dict[str, Ended], tm
 
 
 @pytest.mark.timeout(600)
-def test_values_of_any_text_arrive_as_they_are(ended: dict[str, Ended], tmp_path: Path) -> None:
+def test_values_of_any_text_arrive_as_they_are(
+    ended: dict[str, Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLOWHUB_AIRFLOW_ENVIRONMENTS", raising=False)
     run, local = ended["values"], run_locally(CASES["values"], tmp_path)
     expected = {**(local.tasks["first"].value or {}), "run": CASES["values"].run_id}
     assert run.value("first") == expected

@@ -85,7 +85,7 @@ def test_an_archive_holds_no_links(flow: Export) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda data: data[:-60], lambda _: b"no archive", lambda data: data[:300] + b"0" * 99],
+    [lambda data: data[: len(data) // 2], lambda _: b"no archive", lambda data: data[:300] + b"0" * 99],
 )
 def test_a_damaged_archive_is_told_without_a_traceback(flow: Export, damage: object) -> None:
     rows = flow.folder / "rows.tar.xz"

@@ -11,7 +11,6 @@ import pytest
 
 from flowhub_assets.definitions import load, location
 from flowhub_assets.errors import DefinitionError
-from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.executor.placement import LIGHT, PLACEMENT_TAG
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
 from flowhub_assets_tests.to_dagster.graph_pipelines import GraphRan, run_graph
@@ -156,7 +155,7 @@ def test_what_ends_a_failed_run_and_what_checks_an_asset_need_no_process_of_thei
     (check,) = flow.checks
     assert check.node_def.tags[PLACEMENT_TAG] == LIGHT
     assert flow.failure_job is not None
-    assert flow.failure_job.executor_def is hybrid_executor
+    assert flow.failure_job.executor_def is location.executor
     (sweep,) = [node for node in flow.failure_job.all_node_defs if node is not flow.failure_job.graph]
     assert sweep.tags[PLACEMENT_TAG] == LIGHT
     assert isinstance(flow.job, dg.JobDefinition)
