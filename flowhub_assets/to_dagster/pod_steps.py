@@ -11,7 +11,7 @@ from typing import Any
 
 from dagster import AssetCheckResult, Failure, MaterializeResult, OpExecutionContext
 
-from flowhub_assets.errors import TaskCancelled, TaskKilled
+from flowhub_assets.errors import TaskCancelled, TaskFailed, TaskKilled
 from flowhub_assets.executor.own_images import PodStep, own_images
 from flowhub_assets.executor.pipes_session import PipesInLog
 from flowhub_assets.ir.gpu_presets import with_gpu_presets
@@ -26,7 +26,6 @@ from flowhub_assets.runtime.pod_order import VARIABLE
 from flowhub_assets.runtime.pod_values import PodValues
 from flowhub_assets.runtime.step import Runnable, StepResult
 from flowhub_assets.runtime.step_context import current_step
-from flowhub_assets.to_dagster.failures import as_failure
 
 #: The most bytes of one variable: Linux takes 128 KiB.
 _LONGEST_VARIABLE = 96 * 1024
@@ -173,10 +172,9 @@ def _failure(task: Task, told: Mapping[str, Any], why: str) -> Failure:
     what = f"task {task.name!r} failed: {told['error_type']}: {told['error']}"
     if why and told["error_type"] == TaskKilled.__name__:
         what = f"{what}; its pod: {why}"  # of a child of that the kernel has killed, the cluster knows the limit
-    error = TaskKilled(what, where=task.source)
-    failure = as_failure(error)
+    description = str(TaskFailed(what, where=task.source))
     metadata = {name: str(told.get(name, "")) for name in ("error", "error_type", "traceback")}
-    return Failure(description=failure.description, metadata=metadata, allow_retries=bool(told.get("retry")))
+    return Failure(description=description, metadata=metadata, allow_retries=bool(told.get("retry")))
 
 
 def _add_reported(context: OpExecutionContext, reported: Iterable[object]) -> None:
