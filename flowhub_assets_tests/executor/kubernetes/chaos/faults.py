@@ -26,6 +26,7 @@ class Fault:
     """``target`` is WORKER, DAEMON, API or a heavy step; ``what`` the word of /control, "" for the last two.
 
     ``after`` is seconds after the target runs, or after the launch; ``lasts`` how long daemon or API are away.
+    ``once_begun``: not before the run has told of its beginning. Dagster resumes no run whose worker dies earlier.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Fault:
     after: float = 0.0
     lasts: float = 0.0
     answering: bool = False
+    once_begun: bool = False
 
     @property
     def is_fatal(self) -> bool:
@@ -91,11 +93,13 @@ class Misfortune:
         deployment: Deployment,
         disturbances: Disturbances,
         pod_of: Callable[[str], str | None],
+        has_begun: Callable[[], bool],
         is_over: Callable[[], bool],
     ) -> None:
         self._deployment = deployment
         self._disturbances = disturbances
         self._pod_of = pod_of
+        self._has_begun = has_begun
         self._is_over = is_over
 
     def do(self, faults: Sequence[Fault]) -> list[Done]:
@@ -114,7 +118,7 @@ class Misfortune:
     def _befall(self, fault: Fault) -> str | None:
         """The name of the pod that it befell; None if it had ended before."""
         pod = self._wait(lambda: self._pod_of(fault.target))
-        if pod is None:
+        if pod is None or (fault.once_begun and not self._wait(self._has_begun)):
             return None
         time.sleep(fault.after)
         # While the API is down nobody can be told anything.

@@ -48,6 +48,7 @@ class Observer:
         self._deployment = deployment
         self.pods: list[dict[str, Any]] = []
         self.ended: dict[str, str] = {}  # run → how
+        self.begun: set[str] = set()
         self._wanted: set[str] = set()
         self._closed = threading.Event()
         self.threads = [
@@ -89,6 +90,8 @@ class Observer:
         waiting = [run_id for run_id in list(self._wanted) if run_id not in self.ended]
         if waiting:
             for run in self._deployment.instance.get_runs(dg.RunsFilter(run_ids=waiting)):
+                if run.status is dg.DagsterRunStatus.STARTED:
+                    self.begun.add(run.run_id)
                 if run.is_finished:
                     self.ended[run.run_id] = run.status.value
 
@@ -143,7 +146,8 @@ class Runner:
             return run_id in self._observer.ended or time.monotonic() - launched > LONGEST
 
         pod_of = lambda target: self._observer.pod_of(run_id, target)  # noqa: E731
-        done = Misfortune(self._deployment, self._disturbances, pod_of, is_over).do(planned)
+        has_begun = lambda: run_id in self._observer.begun  # noqa: E731
+        done = Misfortune(self._deployment, self._disturbances, pod_of, has_begun, is_over).do(planned)
         while not is_over():
             time.sleep(_LOOK)
         seconds = time.monotonic() - launched

@@ -17,7 +17,11 @@ __all__ = ["image_python"]
 
 #: By their seeds; those of one line run at once, before those of the next one.
 FAULTS = (
-    {1: Fault(WORKER, "kill", after=1.0), 2: Fault("left", "evict", after=0.2), 3: Fault("gpu", "preempt", after=0.2)},
+    {
+        1: Fault(WORKER, "kill", after=0.5, once_begun=True),
+        2: Fault("left", "evict", after=0.2),
+        3: Fault("gpu", "preempt", after=0.2),
+    },
     {4: Fault("right", "oom", after=0.1), 5: Fault("gpu", "kill", after=0.1), 6: Fault(DAEMON, after=2.0, lasts=0.5)},
     {7: Fault(API, after=3.0, lasts=4.0)},
 )
