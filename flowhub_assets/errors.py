@@ -10,13 +10,21 @@
     │   ├── AccessRefused    the server does not accept the credentials
     │   ├── OutsideStorage   it lies outside the WORKSPACE or BUCKET of the profile
     │   └── TransferFailed   it did not arrive whole, also after the retries
-    └── RunError             a run that cannot go on
-        ├── TaskFailed       the task's own code raised
-        ├── TaskTimedOut     it ran longer than its timeout
-        ├── TaskKilled       its process died: a signal, out of memory, os._exit
-        ├── TaskCancelled    the run was stopped while it ran
-        ├── ValueRefused     what it returned cannot be kept as JSON
-        └── ValueMissing     the output of a task upstream was never saved
+    ├── RunError             a run that cannot go on
+    │   ├── TaskFailed       the task's own code raised
+    │   ├── TaskTimedOut     it ran longer than its timeout
+    │   ├── TaskKilled       its process died: a signal, out of memory, os._exit
+    │   ├── TaskCancelled    the run was stopped while it ran
+    │   ├── ValueRefused     what it returned cannot be kept as JSON
+    │   └── ValueMissing     the output of a task upstream was never saved
+    └── RequestRefused       what was asked from outside (HTTP, gRPC, a webhook, the command line) is not done
+        ├── ParamsRefused    the params are not what the pipeline takes; each of them is told
+        ├── NotFound         there is no such pipeline, run, queue or hook
+        ├── Conflict         it contradicts what is there: a key that was used for another request, a run that is over
+        ├── NotAuthenticated nobody is known by that token or signature
+        ├── NotAllowed       who asked may not do this
+        ├── TooMuch          too many requests, or too many bytes
+        └── Unavailable      the database or Dagster does not answer now; the same request may be sent again
 
 A caller prints ``str(error)`` and shows no traceback of ours.
 """
@@ -156,3 +164,56 @@ class ValueRefused(RunError):
 
 class ValueMissing(RunError):
     """The output of a task upstream was never saved."""
+
+
+class RequestRefused(FlowhubError):
+    """What was asked from outside is not done; each kind of it is one HTTP status and one gRPC status."""
+
+
+class ParamsRefused(RequestRefused):
+    """The params are not what the pipeline takes. ``fields`` says of each wrong one what is wrong and what to do.
+
+    A field is its path in the params, as ``cities[0].name``.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = "",
+        effect: str = "",
+        remedy: str = "",
+        fields: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, effect=effect, remedy=remedy)
+        self.fields = fields
+
+
+class NotFound(RequestRefused):
+    """There is no such pipeline, run, queue or hook."""
+
+
+class Conflict(RequestRefused):
+    """It contradicts what is there: a key that was used for another request, a run that is over."""
+
+
+class NotAuthenticated(RequestRefused):
+    """Nobody is known by the token or signature that was sent, or none was sent."""
+
+
+class NotAllowed(RequestRefused):
+    """Who asked is known, and may not do this."""
+
+
+class TooMuch(RequestRefused):
+    """Too many requests in a time, or too many bytes in one. ``seconds`` is when to come back, 0 if never."""
+
+    def __init__(
+        self, what: str, *, where: object = "", effect: str = "", remedy: str = "", seconds: float = 0.0
+    ) -> None:
+        super().__init__(what, where=where, effect=effect, remedy=remedy)
+        self.seconds = seconds
+
+
+class Unavailable(RequestRefused):
+    """The database or Dagster does not answer now. Nothing was begun; the same request may be sent again."""

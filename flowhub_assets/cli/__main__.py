@@ -19,6 +19,7 @@ VERBS = {
     "nodes": ("nodes", "nodes"),
     "run": ("run", "run"),
     "schema": ("schema", "schema"),
+    "serve": ("serve", "serve"),
 }
 
 

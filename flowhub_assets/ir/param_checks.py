@@ -72,19 +72,27 @@ def given_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple
 
     A pipeline without schemas takes any input, as a workflow script does.
     """
+    for _, what, remedy in field_faults(pipeline, given):
+        yield what, remedy
+
+
+def field_faults(pipeline: Pipeline, given: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """As given_faults, each behind the field that it is about, as ``cities[0].name``."""
     if not pipeline.param_schemas:
         return
     known = dict.fromkeys([*pipeline.params, *pipeline.param_schemas])
     for name in given:
         if name not in known and name != TRIGGER:
-            yield f"there is no param {name!r}", did_you_mean(name, known) or f"the params are {listed(known)}"
+            remedy = did_you_mean(name, known) or f"the params are {listed(known)}"
+            yield name, f"there is no param {name!r}", remedy
     for name, schema in pipeline.param_schemas.items():
         if name not in given and name not in pipeline.params:
-            yield f"param {name!r} is missing, and it has no default", "give it"
+            yield name, f"param {name!r} is missing, and it has no default", "give it"
         elif name in given:
             path, fault = value_fault(given[name], schema)
             if fault:
-                yield f"{param_path(name, path) if path else f'param {name!r}'} {fault}", "give it another value"
+                what = f"{param_path(name, path) if path else f'param {name!r}'} {fault}"
+                yield param_path(name, path).removeprefix("params."), what, "give it another value"
 
 
 def param_path(name: str, path: Sequence[str | int]) -> str:

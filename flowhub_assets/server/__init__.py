@@ -1,0 +1,1 @@
+"""The doors through which runs are started from outside: HTTP, webhooks, gRPC, the command line. All end in runs.py."""

@@ -1,0 +1,112 @@
+"""All that a door needs, put together: the pipelines, the database, Dagster, and the function that starts runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from dagster import DagsterInstance
+
+from flowhub_assets.errors import FlowhubError
+from flowhub_assets.executor.dagster_runs import Origins
+from flowhub_assets.resources.queues import Queues
+from flowhub_assets.server.catalogue import Catalogue
+from flowhub_assets.server.launching import Launcher, require_queue
+from flowhub_assets.server.runs import Runs
+from flowhub_assets.store.database import Database, open_database
+from flowhub_assets.to_dagster.repository import CodeLocation
+
+logger = logging.getLogger("flowhub.server")
+
+#: Seconds between two looks for what is due.
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server is told. ``ui`` is the address of Dagster's UI, "" where it is not known."""
+
+    location: CodeLocation
+    database_url: str
+    origins: Callable[[], Origins]
+    queues: Queues = field(default_factory=Queues)
+    ui: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One for each process; all of its parts may be used by many threads at once."""
+
+    surroundings: Surroundings
+    instance: DagsterInstance
+    database: Database
+    catalogue: Catalogue
+    launcher: Launcher
+    runs: Runs
+
+    def run_url(self, run_id: str) -> str:
+        """The run's page in Dagster's UI; "" where that is not known."""
+        ui = self.surroundings.ui.rstrip("/")
+        return f"{ui}/runs/{run_id}" if ui else ""
+
+
+@contextmanager
+def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Iterator[Backend]:
+    """Raises InputError, Unavailable."""
+    require_queue(instance)
+    database = open_database(surroundings.database_url)
+    try:
+        catalogue = Catalogue(surroundings.location)
+        launcher = Launcher(instance, catalogue, surroundings.origins)
+
+        def drop(run_ids: list[str]) -> None:
+            for run_id in run_ids:
+                drop_waiting(instance, run_id)
+
+        runs = Runs(catalogue, database, launcher, surroundings.queues, drop)
+        yield Backend(surroundings, instance, database, catalogue, launcher, runs)
+    finally:
+        database.close()
+
+
+def drop_waiting(instance: DagsterInstance, run_id: str) -> bool:
+    """Cancels a run that waits in Dagster's queue; False if it does not wait there."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status.value in ("QUEUED", "NOT_STARTED") and _cancel(instance, run_id)
+
+
+def _cancel(instance: DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    instance.report_run_canceled(run, message="A later run of its key came in its place.")
+    return True
+
+
+@contextmanager
+def launching_in_background(backend: Backend) -> Iterator[None]:
+    """Launches what was accepted and is not launched: at once what an earlier process has left, then every second."""
+    ended = threading.Event()
+
+    def look() -> None:
+        first = True
+        while not ended.is_set():
+            try:
+                for wrong in backend.runs.launch_due(all_accepted=first):
+                    logger.warning("%s", wrong)
+                first = False
+            except FlowhubError as error:
+                logger.warning("%s", error.what)
+            except Exception:
+                logger.exception("looking for what is due")
+            ended.wait(_LOOK_SECONDS)
+
+    thread = threading.Thread(target=look, name="flowhub-launch-due", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(30)

@@ -1,0 +1,1 @@
+"""HTTP: FastAPI. One file for each group of paths."""

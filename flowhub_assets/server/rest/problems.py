@@ -1,0 +1,95 @@
+"""Errors as RFC 9457 problems: application/problem+json, without a traceback or anything of the insides."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from flowhub_assets import errors
+from flowhub_assets.errors import FlowhubError
+
+logger = logging.getLogger("flowhub.server")
+
+_STATUS = {
+    errors.ParamsRefused: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.TooMuch: 429,
+    errors.Unavailable: 503,
+    errors.InputError: 422,
+}
+_TITLES = {
+    401: "Who asks is not known",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not this method",
+    409: "Conflict",
+    413: "Too large",
+    422: "Not what is taken",
+    429: "Too many requests",
+    500: "Failed here",
+    503: "Not available now",
+}
+
+
+def status_of(error: FlowhubError) -> int:
+    """The HTTP status of an error of ours; 500 for one that no caller can mend."""
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def problem(status: int, detail: str, **more: Any) -> JSONResponse:
+    """One problem. ``more`` are its further members."""
+    body = {"type": "about:blank", "title": _TITLES.get(status, "Refused"), "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def problem_of(error: FlowhubError) -> JSONResponse:
+    """An error of ours as a problem; what only its server's people should see stays in the log."""
+    status = status_of(error)
+    if status == 500:
+        logger.error("%s", error)
+        return problem(500, "The server could not do this; its log says why.")
+    more: dict[str, Any] = {"effect": error.effect, "remedy": error.remedy}
+    if isinstance(error, errors.ParamsRefused):
+        more["errors"] = [{"pointer": field, "detail": what, "remedy": remedy} for field, what, remedy in error.fields]
+    answer = problem(status, error.what, **{key: value for key, value in more.items() if value})
+    if status in (429, 503):
+        answer.headers["Retry-After"] = str(max(1, round(getattr(error, "seconds", 0.0) or 2)))
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def add_problems(app: FastAPI) -> None:
+    """All errors of the app become problems."""
+
+    @app.exception_handler(FlowhubError)
+    async def ours(_request: Request, error: FlowhubError) -> JSONResponse:
+        return problem_of(error)
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        answer = problem(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        told = [{"pointer": _path(one["loc"]), "detail": str(one["msg"])} for one in error.errors()]
+        return problem(422, "; ".join(f"{one['pointer']}: {one['detail']}" for one in told), errors=told)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
+        logger.error("a request failed", exc_info=error)
+        return problem(500, "The server could not do this; its log says why.")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))

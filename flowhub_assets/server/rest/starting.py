@@ -1,0 +1,72 @@
+"""POST /api/v1/pipelines/{name}/runs: starts a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from flowhub_assets.server.rest.callers import TheBackend, TheCaller
+from flowhub_assets.server.runs import KEY_LIFETIME, StartRequest
+
+router = APIRouter(tags=["runs"])
+
+
+class StartBody(BaseModel):
+    """What a run is started with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: dict[str, Any] = Field(default_factory=dict, description="The params of the pipeline.")
+    env: str | None = Field(None, max_length=255, description="The profile that the run takes.")
+    queue: str | None = Field(None, max_length=63, description="The queue that it waits in.")
+    priority: int | None = Field(None, ge=-1_000_000, le=1_000_000, description="A higher number goes first.")
+    key_lifetime: float = Field(KEY_LIFETIME, gt=0, le=366 * 24 * 3_600, description="Seconds for which the key holds.")
+    force: bool = Field(False, description="Start also if the key was used before.")
+    latest_of: str | None = Field(None, max_length=255, description="Runs of this key that still wait are dropped.")
+
+
+class StartedBody(BaseModel):
+    """The run that was started, or that had been started by the same key."""
+
+    run_id: str
+    pipeline: str
+    is_new: bool
+    reason: str
+    url: str
+
+
+@router.post("/api/v1/pipelines/{pipeline}/runs", status_code=202)
+def start_run(
+    pipeline: str,
+    body: StartBody,
+    backend: TheBackend,
+    caller: TheCaller,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> StartedBody:
+    """Starts a run and answers 202 once it can no longer be lost; 200 with the earlier run of the same key."""
+    caller.require("runner", f"start {pipeline}")
+    started = backend.runs.start(
+        StartRequest(
+            pipeline=pipeline,
+            params=body.params,
+            profile=body.env,
+            queue=body.queue,
+            priority=body.priority,
+            key=idempotency_key,
+            key_lifetime=body.key_lifetime,
+            force=body.force,
+            latest_of=body.latest_of,
+            door="http",
+            caller=caller.name,
+        )
+    )
+    if not started.is_new:
+        response.status_code = 200
+    url = backend.run_url(started.run_id)
+    response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
+    return StartedBody(
+        run_id=started.run_id, pipeline=started.pipeline, is_new=started.is_new, reason=started.reason, url=url
+    )

@@ -1,0 +1,1 @@
+"""gRPC: flowhub.v1 and the typed services of flows."""

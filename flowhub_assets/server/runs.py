@@ -1,0 +1,219 @@
+"""Starts a run: the one function behind every door. HTTP, webhooks, gRPC and the command line only translate to it.
+
+    find the pipeline → check its params → keep the request, durably, with its key → launch it in Dagster → answer
+
+What was kept is launched, also if this process dies in between: ``launch_due`` is asked at the start and once a second.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from flowhub_assets.errors import Conflict, FlowhubError, NotFound, ParamsRefused
+from flowhub_assets.resources.queues import Queues
+from flowhub_assets.server.catalogue import Catalogue, Entry
+from flowhub_assets.server.launching import Launcher
+from flowhub_assets.server.param_faults import checked_params
+from flowhub_assets.store import submissions
+from flowhub_assets.store.database import Database
+from flowhub_assets.store.submissions import ACCEPTED, DELAYED, FAILED, LAUNCHED, Order, Submission
+
+#: For how many seconds an idempotency key answers with the same run, where nobody says otherwise.
+KEY_LIFETIME = 24 * 3_600.0
+#: What was accepted by a request that is just being answered is launched by that request.
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """What a door was asked for.
+
+    ``params`` are JSON as given; ``trigger`` is what a webhook or an event brought. ``profile``, ``queue`` and
+    ``priority`` are the pipeline's own where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
+    ``force`` starts all the same and gives the key to the new run. With ``latest_of`` an earlier run of that key which
+    still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked.
+    """
+
+    pipeline: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    trigger: Mapping[str, Any] | None = None
+    profile: str | None = None
+    queue: str | None = None
+    priority: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+    key_lifetime: float = KEY_LIFETIME
+    force: bool = False
+    latest_of: str | None = None
+    delay: float = 0.0
+    door: str = "api"
+    caller: str = "local"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The answer: the run's id, and whether this request started it; if not, ``reason`` says why."""
+
+    run_id: str
+    pipeline: str
+    is_new: bool = True
+    reason: str = ""
+
+
+class Runs:
+    """Starts runs. ``drop`` cancels runs that wait in Dagster's queue, by their ids."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        database: Database,
+        launcher: Launcher,
+        queues: Queues,
+        drop: Callable[[list[str]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._catalogue = catalogue
+        self._database = database
+        self._launcher = launcher
+        self._queues = queues
+        self._drop = drop
+        self._clock = clock
+
+    def start(self, request: StartRequest) -> Started:
+        """Raises NotFound, ParamsRefused, Conflict, Unavailable: then nothing was started, nor ever will be."""
+        entry = self._catalogue.get(request.pipeline)
+        submission = self.submission(entry, request)
+        earlier, dropped = self.accept(submission, request)
+        if earlier is not None:
+            return earlier
+        if dropped:
+            self._drop(dropped)
+        if submission.state == ACCEPTED:
+            self._launch(submission)
+        return Started(submission.run_id, submission.pipeline)
+
+    def submission(self, entry: Entry, request: StartRequest) -> Submission:
+        """The request as it will be kept, checked. Raises ParamsRefused, NotFound for a queue."""
+        params = checked_params(entry.runnable, request.params, request.trigger)
+        self._require_profile(entry, request.profile)
+        tags = self._queues.tags(request.queue or entry.pipeline.queue, request.priority)
+        order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tag(request.key)})
+        now = self._clock()
+        return Submission(
+            run_id=str(uuid.uuid4()),
+            pipeline=entry.pipeline.name,
+            door=request.door,
+            caller=request.caller,
+            order=order,
+            state=DELAYED if request.delay > 0 else ACCEPTED,
+            accepted=now,
+            due=now + request.delay,
+            latest_of=request.latest_of,
+        )
+
+    def accept(
+        self, submission: Submission, request: StartRequest, also: Callable[[Connection], None] = lambda _: None
+    ) -> tuple[Started | None, list[str]]:
+        """Keeps it, durably; ``also`` writes what is to be kept with it or not at all.
+
+        Returns the earlier run of its key, if there is one, and the waiting runs in whose place it comes.
+        Raises Conflict for a key that was used for another request, Unavailable.
+        """
+        for _ in range(3):
+            try:
+                with self._database.begin() as connection:
+                    earlier = self._earlier(connection, submission, request)
+                    if earlier is not None:
+                        return earlier, []
+                    if request.key is not None:
+                        expires = submission.accepted + request.key_lifetime
+                        submissions.keep_key(connection, request.key, submission, expires)
+                    submissions.keep(connection, submission)
+                    also(connection)
+                    latest = request.latest_of is not None
+                    return None, submissions.supersede(connection, submission, self._clock()) if latest else []
+            except IntegrityError:
+                # Another request with the same key was kept at this moment: its run is the answer.
+                continue
+        raise Conflict(
+            f"key {request.key!r} is being used by other requests at this moment",
+            effect="Nothing was started.",
+            remedy="Send the request again.",
+        )
+
+    def _earlier(self, connection: Connection, submission: Submission, request: StartRequest) -> Started | None:
+        if request.key is None or request.force:
+            return None
+        found = submissions.find_key(
+            connection, submission.pipeline, request.key, submission.order, submission.accepted
+        )
+        if found is None:
+            return None
+        if not found.same:
+            raise Conflict(
+                f"key {request.key!r} was used for another request to {submission.pipeline}, run {found.run_id}",
+                effect="Nothing was started.",
+                remedy="Take a new key for each request, or force it.",
+            )
+        return Started(found.run_id, submission.pipeline, False, f"key {request.key!r} has started this run already")
+
+    def _launch(self, submission: Submission) -> None:
+        """Now, or, where Dagster does not answer, as soon as it does: it is accepted either way."""
+        try:
+            self._launcher.launch(submission)
+        except Exception:  # noqa: BLE001 - it is kept; launch_due tries again and tells
+            return
+        self.settle([submission.run_id], LAUNCHED, only=submissions.WAITING)
+
+    def settle(self, run_ids: list[str], state: str, *, only: tuple[str, ...], reason: str = "") -> None:
+        """Moves submissions on, if the database answers; if not, the next look does it: a launch can be repeated."""
+        try:
+            with self._database.begin() as connection:
+                submissions.set_state(connection, run_ids, state, self._clock(), only=only, reason=reason)
+        except FlowhubError:
+            return
+
+    def launch_due(self, *, all_accepted: bool = False) -> list[str]:
+        """Launches what is due and is not launched; at the start also what was accepted a moment ago.
+
+        Returns what is wrong, in words. Raises Unavailable where the database does not answer.
+        """
+        now = self._clock()
+        with self._database.begin() as connection:
+            waiting = submissions.due(connection, now)
+        wrong = []
+        for submission in waiting:
+            if submission.state == ACCEPTED and not all_accepted and now - submission.due < _GRACE_SECONDS:
+                continue
+            try:
+                self._launcher.launch(submission)
+            except NotFound as error:
+                self.settle([submission.run_id], FAILED, only=submissions.WAITING, reason=error.what)
+                wrong.append(f"run {submission.run_id}: {error.what}")
+            except Exception as error:  # noqa: BLE001 - Dagster is away, say: the next look tries again
+                wrong.append(f"run {submission.run_id} of {submission.pipeline} waits: {type(error).__name__}: {error}")
+            else:
+                self.settle([submission.run_id], LAUNCHED, only=submissions.WAITING)
+        return wrong
+
+    def _require_profile(self, entry: Entry, profile: str | None) -> None:
+        known = {*entry.pipeline.profiles, *self._queues.profiles}
+        if profile is not None and profile not in known:
+            raise ParamsRefused(
+                f"there is no profile {profile[:100]!r}",
+                where=entry.pipeline.name,
+                effect="Nothing was started.",
+                remedy=f"Its profiles are {', '.join(sorted(known)) or 'none'}.",
+                fields=(("env", "is no profile of it", f"one of {', '.join(sorted(known)) or 'none'}"),),
+            )
+
+
+def _key_tag(key: str | None) -> dict[str, str]:
+    return {"flowhub/key": key} if key is not None else {}

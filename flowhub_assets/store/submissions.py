@@ -1,0 +1,154 @@
+"""Requests to start a run: kept before anything is launched, so that none is lost and none starts twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from flowhub_assets.store.tables import keys, submissions
+
+ACCEPTED, DELAYED, LAUNCHED = "accepted", "delayed", "launched"
+ANSWERED, RECORDED, SUPERSEDED, FAILED = "answered", "recorded", "superseded", "failed"
+#: States of what is still to be launched.
+WAITING = (ACCEPTED, DELAYED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be launched, all of it JSON: params and trigger as checked, the profile's name, the run's tags."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    trigger: Mapping[str, Any] | None = None
+    profile: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The order as JSON; the same order gives the same text."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One accepted request. ``due`` and ``accepted`` are seconds since 1970; ``latest_of`` is its latest-wins key."""
+
+    run_id: str
+    pipeline: str
+    door: str
+    caller: str
+    order: Order
+    state: str
+    accepted: float
+    due: float
+    reason: str = ""
+    latest_of: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """An earlier use of an idempotency key; ``same`` says whether it was for the same order."""
+
+    run_id: str
+    same: bool
+
+
+def digest_of(order: Order) -> str:
+    """What tells two orders apart: the SHA-256 of their params and what goes with them, not of their tags."""
+    told = json.dumps([order.params, order.trigger, order.profile], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def find_key(connection: Connection, pipeline: str, key: str, order: Order, now: float) -> KeyUse | None:
+    """The earlier use of ``key`` whose lifetime is not over."""
+    where = (keys.c.pipeline == pipeline, keys.c.key == key, keys.c.expires > now)
+    row = connection.execute(select(keys.c.run_id, keys.c.digest).where(*where)).one_or_none()
+    return None if row is None else KeyUse(row.run_id, row.digest == digest_of(order))
+
+
+def keep_key(connection: Connection, key: str, submission: Submission, expires: float) -> None:
+    """Ties ``key`` to the submission's run. Raises IntegrityError if another request does so at this moment."""
+    connection.execute(delete(keys).where(keys.c.pipeline == submission.pipeline, keys.c.key == key))
+    connection.execute(
+        insert(keys).values(
+            pipeline=submission.pipeline,
+            key=key,
+            run_id=submission.run_id,
+            digest=digest_of(submission.order),
+            expires=expires,
+        )
+    )
+
+
+def keep(connection: Connection, submission: Submission) -> None:
+    """Keeps a new submission."""
+    values = {name: getattr(submission, name) for name in ("run_id", "pipeline", "door", "caller", "state", "reason")}
+    times = {"accepted": submission.accepted, "due": submission.due}
+    connection.execute(
+        insert(submissions).values(**values, **times, request=submission.order.text, latest_of=submission.latest_of)
+    )
+
+
+def find(connection: Connection, run_id: str) -> Submission | None:
+    """The submission of that run."""
+    row = connection.execute(select(submissions).where(submissions.c.run_id == run_id)).one_or_none()
+    return None if row is None else _submission(row)
+
+
+def due(connection: Connection, now: float, most: int = 100) -> list[Submission]:
+    """What is to be launched by ``now``, the oldest first."""
+    where = (submissions.c.state.in_(WAITING), submissions.c.due <= now)
+    query = select(submissions).where(*where).order_by(submissions.c.due).limit(most)
+    return [_submission(row) for row in connection.execute(query)]
+
+
+def in_state(connection: Connection, state: str, most: int = 100) -> list[Submission]:
+    """Those in that state, the oldest first."""
+    query = select(submissions).where(submissions.c.state == state).order_by(submissions.c.accepted).limit(most)
+    return [_submission(row) for row in connection.execute(query)]
+
+
+def set_state(
+    connection: Connection, run_ids: Iterable[str], state: str, now: float, *, only: Sequence[str], reason: str = ""
+) -> int:
+    """Moves those that are in one of the states ``only``; how many."""
+    where = (submissions.c.run_id.in_(list(run_ids)), submissions.c.state.in_(only))
+    launched = {"launched": now} if state == LAUNCHED else {}
+    done = connection.execute(update(submissions).where(*where).values(state=state, reason=reason, **launched))
+    return done.rowcount
+
+
+def supersede(connection: Connection, newer: Submission, now: float) -> list[str]:
+    """The runs before ``newer`` with its latest-wins key; those that are not launched never will be."""
+    same = (submissions.c.pipeline == newer.pipeline, submissions.c.latest_of == newer.latest_of)
+    others = (submissions.c.run_id != newer.run_id, submissions.c.state.in_((*WAITING, LAUNCHED)))
+    rows = connection.execute(select(submissions.c.run_id).where(*same, *others)).all()
+    run_ids = [row.run_id for row in rows]
+    set_state(connection, run_ids, SUPERSEDED, now, only=(*WAITING, LAUNCHED), reason=f"run {newer.run_id} came later")
+    return run_ids
+
+
+def forget(connection: Connection, before: float, now: float) -> None:
+    """Drops what is settled and older than ``before``, and the keys whose lifetime is over."""
+    settled = submissions.c.state.in_((LAUNCHED, RECORDED, SUPERSEDED, FAILED))
+    connection.execute(delete(submissions).where(settled, submissions.c.accepted < before))
+    connection.execute(delete(keys).where(keys.c.expires < now))
+
+
+def _submission(row: Any) -> Submission:
+    return Submission(
+        run_id=row.run_id,
+        pipeline=row.pipeline,
+        door=row.door,
+        caller=row.caller,
+        order=Order(**json.loads(row.request)),
+        state=row.state,
+        accepted=row.accepted,
+        due=row.due,
+        reason=row.reason,
+        latest_of=row.latest_of,
+    )
