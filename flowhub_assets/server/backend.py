@@ -13,6 +13,7 @@ from dagster import DagsterInstance
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.executor.dagster_runs import Origins
 from flowhub_assets.resources.queues import Queues
+from flowhub_assets.server.access import Doorkeeper
 from flowhub_assets.server.catalogue import Catalogue
 from flowhub_assets.server.launching import Launcher, require_queue
 from flowhub_assets.server.runs import Runs
@@ -27,13 +28,17 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a server is told. ``ui`` is the address of Dagster's UI, "" where it is not known."""
+    """What a server is told. ``ui`` is the address of Dagster's UI, "" where it is not known.
+
+    ``is_open``: this machine's own users need no token.
+    """
 
     location: CodeLocation
     database_url: str
     origins: Callable[[], Origins]
     queues: Queues = field(default_factory=Queues)
     ui: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Backend:
     catalogue: Catalogue
     launcher: Launcher
     runs: Runs
+    doorkeeper: Doorkeeper
 
     def run_url(self, run_id: str) -> str:
         """The run's page in Dagster's UI; "" where that is not known."""
@@ -67,7 +73,8 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
                 drop_waiting(instance, run_id)
 
         runs = Runs(catalogue, database, launcher, surroundings.queues, drop)
-        yield Backend(surroundings, instance, database, catalogue, launcher, runs)
+        doorkeeper = Doorkeeper(database, is_open=surroundings.is_open)
+        yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper)
     finally:
         database.close()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,29 @@ from flowhub_assets.errors import InputError, Unavailable
 _BUSY_SECONDS, _POOL_SECONDS = 15.0, 5.0
 #: Any number that nobody else locks: one server makes the tables, the others wait.
 _LOCK = 7_364_011
+#: The execution option of an engine whose transactions only read.
+_READS = "flowhub_reads"
 
 
 class Database:
-    """An engine whose tables are up to date. ``begin()`` gives a transaction."""
+    """An engine whose tables are up to date."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._reading = engine.execution_options(**{_READS: True})
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A transaction, committed at its end. Raises Unavailable where the database does not answer."""
+        return self._transaction(self.engine)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads: it waits for no writer. Raises Unavailable."""
+        return self._transaction(self._reading)
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """A transaction, committed at its end. Raises Unavailable where the database does not answer."""
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except NoConnectionLeft as error:
             raise _away(error) from error
@@ -114,7 +124,8 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # At once, not at the first write: two that read first and write then would lock each other out.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads = connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
