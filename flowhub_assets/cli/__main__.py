@@ -11,6 +11,7 @@ from flowhub_assets.errors import FlowhubError
 
 #: A verb → its file here, and the command in it. It is imported when it is asked for: one needs Dagster, most do not.
 VERBS = {
+    "audit": ("token", "audit"),
     "check": ("check", "check"),
     "demo": ("demo", "demo"),
     "demo-services": ("demo_services", "run_with_services"),
@@ -20,6 +21,7 @@ VERBS = {
     "run": ("run", "run"),
     "schema": ("schema", "schema"),
     "serve": ("serve", "serve"),
+    "token": ("token", "token"),
 }
 
 

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 _MODULE, _LOCATION = "flowhub_assets.definitions", "flowhub_assets"
 
 
+def dagster_home() -> str:
+    """The folder of the Dagster that runs. Raises InputError where there is none."""
+    home = os.environ.get("DAGSTER_HOME", "")
+    if home and Path(home).is_dir():
+        return home
+    raise InputError(
+        f"DAGSTER_HOME is {home!r}, which is no folder" if home else "DAGSTER_HOME is not set",
+        effect="There is no Dagster to start runs in.",
+        remedy="export DAGSTER_HOME=$PWD/.dagster, the folder of the Dagster that runs, or name a server by --url.",
+    )
+
+
+def database_url() -> str:
+    """The URL of our own database: FLOWHUB_DATABASE, or the file beside Dagster's. Raises InputError."""
+    from flowhub_assets.store.database import default_url
+
+    return os.environ.get("FLOWHUB_DATABASE") or default_url(dagster_home())
+
+
 @contextmanager
 def local_backend(ui: str = "", workspace: str | None = None) -> Iterator[Backend]:
     """The backend over the Dagster of DAGSTER_HOME. Raises InputError where there is none."""
@@ -27,15 +46,9 @@ def local_backend(ui: str = "", workspace: str | None = None) -> Iterator[Backen
     from flowhub_assets.executor.dagster_runs import origins_here, origins_in_workspace
     from flowhub_assets.resources.queues import Queues
     from flowhub_assets.server.backend import Surroundings, open_backend
-    from flowhub_assets.store.database import default_url
 
-    home = os.environ.get("DAGSTER_HOME", "")
-    if not home or not Path(home).is_dir():
-        raise InputError(
-            f"DAGSTER_HOME is {home!r}, which is no folder" if home else "DAGSTER_HOME is not set",
-            effect="There is no Dagster to start runs in.",
-            remedy="export DAGSTER_HOME=$PWD/.dagster, the folder of the Dagster that runs, or name a server by --url.",
-        )
+    url = database_url()
+    dagster_home()
 
     @cache
     def origins() -> Origins:
@@ -45,7 +58,7 @@ def local_backend(ui: str = "", workspace: str | None = None) -> Iterator[Backen
 
     surroundings = Surroundings(
         location=location,
-        database_url=os.environ.get("FLOWHUB_DATABASE") or default_url(home),
+        database_url=url,
         origins=origins,
         queues=Queues(profiles=frozenset(settings.profiles)),
         ui=ui,

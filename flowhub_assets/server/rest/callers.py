@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 
-from flowhub_assets.server.access import Caller
+from flowhub_assets.server.access import Caller, authenticate, bearer
 from flowhub_assets.server.backend import Backend
+
+#: So that the pages at /docs have a place for the token; caller_of reads the header itself.
+_BEARER = HTTPBearer(auto_error=False, description="A token; on this machine, none is needed in dev mode.")
+#: What a proxy adds: then the peer is the proxy, and who asks may be anywhere.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 def backend_of(request: Request) -> Backend:
@@ -18,8 +24,11 @@ def backend_of(request: Request) -> Backend:
 
 def caller_of(request: Request) -> Caller:
     """Who asks. Raises NotAuthenticated."""
-    return Caller("local", "admin", request.client.host if request.client else "")
+    peer = request.client.host if request.client else ""
+    forwarded = any(name in request.headers for name in _FORWARDED)
+    token = bearer(request.headers.get("authorization"))
+    return authenticate(backend_of(request), token, peer, is_forwarded=forwarded)
 
 
 TheBackend = Annotated[Backend, Depends(backend_of)]
-TheCaller = Annotated[Caller, Depends(caller_of)]
+TheCaller = Annotated[Caller, Depends(caller_of), Depends(_BEARER)]

@@ -1,0 +1,73 @@
+"""What a door tells of a pipeline: its params as JSON Schema, when it starts by itself, its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.server.catalogue import Entry
+
+#: A default's Python type → JSON Schema's word. A bool is an int in Python: it stands first.
+_TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+
+
+@dataclass(frozen=True)
+class PipelineView:
+    """``params`` is a JSON Schema of type object; ``triggers`` are words, as ``cron: 0 6 * * * (UTC)``."""
+
+    name: str
+    job: str
+    description: str
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    params: Mapping[str, Any]
+    profiles: tuple[str, ...]
+    triggers: tuple[str, ...]
+    tasks: tuple[str, ...]
+    queue: str | None
+    priority: int
+
+
+def view_pipeline(entry: Entry) -> PipelineView:
+    """What is told of one pipeline."""
+    pipeline = entry.pipeline
+    return PipelineView(
+        name=pipeline.name,
+        job=entry.flow.job.name,
+        description=pipeline.description,
+        tags=pipeline.tags,
+        owners=pipeline.owners,
+        params=params_schema(pipeline),
+        profiles=tuple(sorted(pipeline.profiles)),
+        triggers=tuple(_triggers(pipeline)),
+        tasks=tuple(task.name for task in pipeline.tasks),
+        queue=pipeline.queue,
+        priority=pipeline.priority,
+    )
+
+
+def params_schema(pipeline: Pipeline) -> dict[str, Any]:
+    """The params as one JSON Schema. A pipeline without params takes anything, as its script does."""
+    properties: dict[str, Any] = {}
+    for name, default in pipeline.params.items():
+        kind = next((word for type_, word in _TYPES if isinstance(default, type_)), None)
+        properties[name] = {**({"type": kind} if kind else {}), "default": default}
+    for name, schema in pipeline.param_schemas.items():
+        default = {"default": pipeline.params[name]} if name in pipeline.params else {}
+        properties[name] = {**schema, **default}
+    required = [name for name in pipeline.param_schemas if name not in pipeline.params]
+    schema = {"type": "object", "properties": properties, "additionalProperties": not pipeline.param_schemas}
+    return {**schema, **({"required": required} if required else {})}
+
+
+def _triggers(pipeline: Pipeline) -> list[str]:
+    told = []
+    schedules = [("schedule", pipeline.schedule)] if pipeline.schedule else []
+    schedules += [(trigger.type, trigger.schedule) for trigger in pipeline.triggers if trigger.schedule]
+    for kind, schedule in schedules:
+        when = schedule.cron or f"every {schedule.interval:g} s"
+        told.append(f"{kind}: {when} ({schedule.timezone})")
+    told += [trigger.type for trigger in pipeline.triggers if trigger.schedule is None]
+    return told
