@@ -38,7 +38,7 @@ def database_url() -> str:
 
 
 @contextmanager
-def local_backend(ui: str = "", workspace: str | None = None) -> Iterator[Backend]:
+def local_backend(ui: str = "", workspace: str | None = None, *, is_open: bool = True) -> Iterator[Backend]:
     """The backend over the Dagster of DAGSTER_HOME. Raises InputError where there is none."""
     from dagster import DagsterInstance
 
@@ -62,6 +62,7 @@ def local_backend(ui: str = "", workspace: str | None = None) -> Iterator[Backen
         origins=origins,
         queues=Queues(profiles=frozenset(settings.profiles)),
         ui=ui,
+        is_open=is_open,
     )
     with DagsterInstance.get() as instance, open_backend(surroundings, instance) as backend:
         yield backend

@@ -5,56 +5,96 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import uvicorn
 
+from flowhub_assets.errors import InputError
+from flowhub_assets.server.access import require_token_to_listen
 from flowhub_assets.server.backend import Backend, launching_in_background
+from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rest.app import create_app
+from flowhub_assets.server.rest.guard import Limits
 
 #: Seconds that requests which have begun may take when the server ends.
 _LAST_SECONDS = 20
+#: Requests that may be open at once; more are answered 503.
+_MOST_OPEN = 1_000
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files in PEM: the certificate with what signed it, and its key."""
+
+    certificate: Path
+    key: Path
 
 
 @dataclass(frozen=True)
 class Listening:
-    """Where to listen; ``grpc_port`` 0 is no gRPC."""
+    """Where and how to listen; ``grpc_port`` 0 is no gRPC. ``origins`` are those of web pages that may ask."""
 
     host: str = "127.0.0.1"
     port: int = 8000
     grpc_port: int = 50051
+    tls: Tls | None = None
+    origins: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
 
 class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # The two servers of this process end together: see serve.
+        # The two servers of this process end together: see _serve.
         yield
 
 
-def serve(backend: Backend, listening: Listening) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError where a port is taken."""
+def serve(backend: Backend, listening: Listening, ready: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGTERM or SIGINT; ``ready`` is called once it listens. Raises InputError for a port that is taken.
+
+    Raises InputError too where it would listen to other machines while nobody has a token.
+    """
+    require_token_to_listen(backend.database, listening.host)
     with launching_in_background(backend):
-        asyncio.run(_serve(backend, listening))
+        asyncio.run(_serve(backend, listening, ready))
 
 
-async def _serve(backend: Backend, listening: Listening) -> None:
+async def _serve(backend: Backend, listening: Listening, ready: Callable[[], None]) -> None:
+    metrics = Metrics(backend.database)
     config = uvicorn.Config(
-        create_app(backend),
-        host=listening.host,
-        port=listening.port,
+        create_app(backend, listening.limits, listening.origins, metrics),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
+        limit_concurrency=_MOST_OPEN,
         server_header=False,
+        ssl_certfile=listening.tls and str(listening.tls.certificate),
+        ssl_keyfile=listening.tls and str(listening.tls.key),
     )
     http = _Uvicorn(config)
-    loop = asyncio.get_running_loop()
 
     def end() -> None:
         http.should_exit = True
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await http.serve()
+    door = bound(listening.host, listening.port)
+    ready()
+    await http.serve([door])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises InputError where the port is taken, or the address is not this machine's."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1_024)
+    except OSError as error:
+        raise InputError(
+            f"{host}:{port} cannot be listened at: {error.strerror or error}",
+            effect="The server does not start.",
+            remedy="Take another port: --port, --grpc-port.",
+        ) from None
