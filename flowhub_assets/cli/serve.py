@@ -15,9 +15,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--grpc-port", default=50051, show_default=True, help="The port of gRPC; 0 is none.")
 @click.option("--ui", default="http://localhost:3000", show_default=True, help="Dagster's UI, for links.")
 @click.option("--workspace", help="Its workspace.yaml, where it has code servers of its own.")
-@click.option(
-    "--require-token", is_flag=True, help="Ask for a token on loopback too; elsewhere it is always asked for."
-)
+@click.option("--require-token", is_flag=True, help="Ask for a token on loopback too, as elsewhere.")
 @click.option("--tls-cert", type=_FILE, help="A certificate in PEM, for HTTPS and gRPC over TLS.")
 @click.option("--tls-key", type=_FILE, help="Its key in PEM.")
 @click.option("--cors-origin", "origins", multiple=True, help="A web page's origin that may ask; none, if left out.")

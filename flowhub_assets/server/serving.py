@@ -71,8 +71,8 @@ async def _serve(backend: Backend, listening: Listening, ready: Callable[[], Non
         timeout_graceful_shutdown=_LAST_SECONDS,
         limit_concurrency=_MOST_OPEN,
         server_header=False,
-        ssl_certfile=listening.tls and str(listening.tls.certificate),
-        ssl_keyfile=listening.tls and str(listening.tls.key),
+        ssl_certfile=listening.tls.certificate if listening.tls else None,
+        ssl_keyfile=listening.tls.key if listening.tls else None,
     )
     http = _Uvicorn(config)
 

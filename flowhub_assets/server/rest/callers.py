@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from flowhub_assets.server.access import Caller, authenticate, bearer
 from flowhub_assets.server.backend import Backend
@@ -22,7 +22,7 @@ def backend_of(request: Request) -> Backend:
     return backend
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: Request, _token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Caller:
     """Who asks. Raises NotAuthenticated."""
     peer = request.client.host if request.client else ""
     forwarded = any(name in request.headers for name in _FORWARDED)
@@ -31,4 +31,4 @@ def caller_of(request: Request) -> Caller:
 
 
 TheBackend = Annotated[Backend, Depends(backend_of)]
-TheCaller = Annotated[Caller, Depends(caller_of), Depends(_BEARER)]
+TheCaller = Annotated[Caller, Depends(caller_of)]

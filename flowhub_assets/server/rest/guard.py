@@ -114,6 +114,10 @@ class Guard:
         except _TooLarge:
             if not begun:
                 await self._too_large()(scope, receive, send)
+        except Exception:
+            # Told in the log and answered already, by rest/problems.py.
+            if not begun:
+                raise
 
     def _too_large(self) -> Response:
         return problem(413, f"a body may have {self._limits.body} bytes at most", remedy="Put large data into storage.")
