@@ -44,7 +44,6 @@ def local_backend(ui: str = "", workspace: str | None = None, *, is_open: bool =
 
     from flowhub_assets.definitions import location, settings
     from flowhub_assets.executor.dagster_runs import origins_here, origins_in_workspace
-    from flowhub_assets.resources.queues import Queues
     from flowhub_assets.server.backend import Surroundings, open_backend
 
     url = database_url()
@@ -60,7 +59,7 @@ def local_backend(ui: str = "", workspace: str | None = None, *, is_open: bool =
         location=location,
         database_url=url,
         origins=origins,
-        queues=Queues(profiles=frozenset(settings.profiles)),
+        queues=settings.queues,
         ui=ui,
         is_open=is_open,
     )

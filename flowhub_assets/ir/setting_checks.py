@@ -14,7 +14,7 @@ from flowhub_assets.ir.task_tree import all_tasks, told
 
 # Dagster's own pattern for an owner's address.
 _EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b")
-_QUEUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+QUEUE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 #: The limit of a pipeline's runs is one of as many run tags.
 MOST_CONCURRENT_RUNS = 10
@@ -131,7 +131,7 @@ def queue_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
         remedy = f"write how many runs may go on at a time, from 1 to {MOST_CONCURRENT_RUNS}; leave it out for no limit"
         what = f"concurrency={pipeline.concurrency} is not from 1 to {MOST_CONCURRENT_RUNS}"
         yield Problem(what, pipeline.source, "no run queue could keep to it", remedy)
-    if pipeline.queue is not None and not _QUEUE.fullmatch(pipeline.queue):
+    if pipeline.queue is not None and not QUEUE_NAME.fullmatch(pipeline.queue):
         remedy = "write a word of at most 63 letters, digits, '_', '-' and '.': nightly"
         yield Problem(f"queue {pipeline.queue!r} is not a word", pipeline.source, "it is a tag of each run", remedy)
 

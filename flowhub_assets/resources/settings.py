@@ -15,6 +15,8 @@ a variable beats it. A profile in it serves the flows that lack one of that name
 
     [tool.flowhub.kubernetes]   # as step_handler.auto in a run's config, which beats it
     seconds_to_start = 1800
+
+Queues, pools and patience are explained in resources/queues.py.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from typing import Any
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.resources.queues import Queues, patience_of, pools_of, queues_of
 
-_SETTINGS = ("pipelines", "shipped", "env", "kubernetes")
+_SETTINGS = ("pipelines", "shipped", "env", "kubernetes", "queues", "pools", "patience")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Settings:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shipped: bool = True
     kubernetes: Mapping[str, Any] = field(default_factory=dict)
+    queues: Queues = field(default_factory=Queues)
 
 
 def read_settings(
@@ -67,6 +71,16 @@ def read_settings(
         profiles=table.get("env", {}),
         shipped=table.get("shipped", True),
         kubernetes=table.get("kubernetes", {}),
+        queues=_queues(table, project) if project else Queues(),
+    )
+
+
+def _queues(table: Mapping[str, Any], project: Path) -> Queues:
+    return Queues(
+        queues_of(table, project),
+        frozenset(table.get("env", {})),
+        pools_of(table, project),
+        patience_of(table, project),
     )
 
 

@@ -103,7 +103,7 @@ class Runs:
         """The request as it will be kept, checked. Raises ParamsRefused, NotFound for a queue."""
         params = checked_params(entry.runnable, request.params, request.trigger)
         self._require_profile(entry, request.profile)
-        tags = self._queues.tags(request.queue or entry.pipeline.queue, request.priority)
+        tags = self._queues.tags(request.queue, request.priority)
         order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tag(request.key)})
         now = self._clock()
         return Submission(

@@ -289,7 +289,7 @@ def test_ops_are_shared_by_pipelines() -> None:
 @pytest.mark.parametrize(("told", "tags"), [
     ({"concurrency": 2}, {"flowhub/at_most_2": "by_hand"}),
     ({"priority": 7}, {"dagster/priority": "7"}),
-    ({"queue": "nightly"}, {"flowhub/queue": "nightly"}),
+    ({"queue": "priority"}, {"flowhub/queue": "priority", "flowhub/queue_of_1": "priority"}),
     ({"tags": ("demo",)}, {"demo": ""}),
 ])  # fmt: skip
 def test_what_a_pipeline_says_of_its_runs_becomes_their_tags(told: dict[str, Any], tags: dict[str, str]) -> None:
