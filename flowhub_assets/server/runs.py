@@ -21,7 +21,8 @@ from flowhub_assets.resources.queues import Queues
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.server.launching import Launcher
 from flowhub_assets.server.param_faults import checked_params
-from flowhub_assets.store import submissions
+from flowhub_assets.store import audit, submissions
+from flowhub_assets.store.audit import Act
 from flowhub_assets.store.database import Database
 from flowhub_assets.store.submissions import ACCEPTED, DELAYED, FAILED, LAUNCHED, Order, Submission
 
@@ -38,7 +39,7 @@ class StartRequest:
     ``params`` are JSON as given; ``trigger`` is what a webhook or an event brought. ``profile``, ``queue`` and
     ``priority`` are the pipeline's own where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
     ``force`` starts all the same and gives the key to the new run. With ``latest_of`` an earlier run of that key which
-    still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked.
+    still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked, from the address ``peer``.
     """
 
     pipeline: str
@@ -55,6 +56,7 @@ class StartRequest:
     delay: float = 0.0
     door: str = "api"
     caller: str = "local"
+    peer: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ class Runs:
     def start(self, request: StartRequest) -> Started:
         """Raises NotFound, ParamsRefused, Conflict, Unavailable: then nothing was started, nor ever will be."""
         entry = self._catalogue.get(request.pipeline)
-        submission = self.submission(entry, request)
+        return self.take(self.submission(entry, request), request)
+
+    def take(self, submission: Submission, request: StartRequest) -> Started:
+        """Keeps a submission that was checked, and launches it. Raises Conflict, Unavailable."""
         earlier, dropped = self.accept(submission, request)
         if earlier is not None:
             return earlier
@@ -136,6 +141,7 @@ class Runs:
                         expires = submission.accepted + request.key_lifetime
                         submissions.keep_key(connection, request.key, submission, expires)
                     submissions.keep(connection, submission)
+                    audit.write(connection, _act(submission, request))
                     also(connection)
                     latest = request.latest_of is not None
                     return None, submissions.supersede(connection, submission, self._clock()) if latest else []
@@ -213,6 +219,19 @@ class Runs:
                 remedy=f"Its profiles are {', '.join(sorted(known)) or 'none'}.",
                 fields=(("env", "is no profile of it", f"one of {', '.join(sorted(known)) or 'none'}"),),
             )
+
+
+def _act(submission: Submission, request: StartRequest) -> Act:
+    return Act(
+        submission.accepted,
+        request.caller,
+        request.peer,
+        request.door,
+        "start",
+        submission.pipeline,
+        "done",
+        submission.run_id,
+    )
 
 
 def _key_tag(key: str | None) -> dict[str, str]:
