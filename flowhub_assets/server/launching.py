@@ -8,8 +8,17 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRunStatus
 
-from flowhub_assets.errors import InputError
-from flowhub_assets.executor.dagster_runs import Origins, create_run, enqueue, has_queue
+from flowhub_assets.errors import InputError, NotFound
+from flowhub_assets.executor.dagster_runs import (
+    Origins,
+    create_run,
+    enqueue,
+    has_queue,
+    part_of,
+    plan_again,
+    tags_again,
+)
+from flowhub_assets.resources.queues import QUEUE_TAG, QUEUE_TAGS
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.store.submissions import Order, Submission
 from flowhub_assets.to_dagster.params import TRIGGER
@@ -40,8 +49,16 @@ class Launcher:
     def launch(self, submission: Submission) -> None:
         """Raises NotFound if the pipeline is gone, and whatever Dagster's storage raises if it is away."""
         entry = self.catalogue.get(submission.pipeline)
+        if submission.order.again is not None:
+            created = self._create_again(entry, submission, submission.order.again)
+        else:
+            created = self._create(entry, submission)
+        if created or self._is_unqueued(submission.run_id):
+            enqueue(self.instance, submission.run_id)
+
+    def _create(self, entry: Entry, submission: Submission) -> bool:
         config = run_config_of(entry, submission.order)
-        created = create_run(
+        return create_run(
             self.instance,
             entry.flow.job,
             entry.plan(config),
@@ -49,9 +66,28 @@ class Launcher:
             run_id=submission.run_id,
             run_config=config,
             tags=tags_of(submission),
+            leave_out=QUEUE_TAGS if QUEUE_TAG in submission.order.tags else (),
         )
-        if created or self._is_unqueued(submission.run_id):
-            enqueue(self.instance, submission.run_id)
+
+    def _create_again(self, entry: Entry, submission: Submission, again: Mapping[str, Any]) -> bool:
+        parent = self.instance.get_run_by_id(again["run_id"])
+        if parent is None:
+            raise NotFound(f"run {again['run_id']}, which was to be taken up again, was deleted")
+        job = part_of(entry.flow.job, parent)
+        from_failure = bool(again["from_failure"])
+        plan = plan_again(self.instance, job, parent, from_failure=from_failure, step_keys=again["steps"])
+        if plan is None:
+            raise NotFound(f"nothing of run {parent.run_id} is left to do")
+        return create_run(
+            self.instance,
+            job,
+            plan,
+            self.origins(),
+            run_id=submission.run_id,
+            run_config=parent.run_config,
+            tags={**tags_again(parent, from_failure=from_failure), **tags_of(submission)},
+            again=parent,
+        )
 
     def _is_unqueued(self, run_id: str) -> bool:
         """Whether an earlier launch ended between the two: the run is there, and nobody will start it."""

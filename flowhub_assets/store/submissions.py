@@ -14,18 +14,23 @@ from flowhub_assets.store.tables import keys, submissions
 
 ACCEPTED, DELAYED, LAUNCHED = "accepted", "delayed", "launched"
 ANSWERED, RECORDED, SUPERSEDED, FAILED = "answered", "recorded", "superseded", "failed"
+CANCELLED = "cancelled"
 #: States of what is still to be launched.
 WAITING = (ACCEPTED, DELAYED)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be launched, all of it JSON: params and trigger as checked, the profile's name, the run's tags."""
+    """What is to be launched, all of it JSON: params and trigger as checked, the profile's name, the run's tags.
+
+    ``again`` is of a run that takes up another one again: its ``run_id``, ``from_failure``, and the ``steps`` (keys).
+    """
 
     params: Mapping[str, Any] = field(default_factory=dict)
     trigger: Mapping[str, Any] | None = None
     profile: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    again: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -59,7 +64,8 @@ class KeyUse:
 
 def digest_of(order: Order) -> str:
     """What tells two orders apart: the SHA-256 of their params and what goes with them, not of their tags."""
-    told = json.dumps([order.params, order.trigger, order.profile], sort_keys=True, ensure_ascii=False)
+    what = [order.params, order.trigger, order.profile, *([order.again] if order.again is not None else [])]
+    told = json.dumps(what, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -112,6 +118,17 @@ def in_state(connection: Connection, state: str, most: int = 100) -> list[Submis
     return [_submission(row) for row in connection.execute(query)]
 
 
+def newest(
+    connection: Connection, states: Sequence[str], pipeline: str | None, before: float, most: int
+) -> list[Submission]:
+    """Those in one of ``states``, of one pipeline or all, that were accepted before a time, the newest first."""
+    where = (submissions.c.state.in_(states), submissions.c.accepted < before)
+    query = select(submissions).where(*where).order_by(submissions.c.accepted.desc()).limit(most)
+    if pipeline is not None:
+        query = query.where(submissions.c.pipeline == pipeline)
+    return [_submission(row) for row in connection.execute(query)]
+
+
 def set_state(
     connection: Connection, run_ids: Iterable[str], state: str, now: float, *, only: Sequence[str], reason: str = ""
 ) -> int:
@@ -134,7 +151,7 @@ def supersede(connection: Connection, newer: Submission, now: float) -> list[str
 
 def forget(connection: Connection, before: float, now: float) -> None:
     """Drops what is settled and older than ``before``, and the keys whose lifetime is over."""
-    settled = submissions.c.state.in_((LAUNCHED, RECORDED, SUPERSEDED, FAILED))
+    settled = submissions.c.state.in_((LAUNCHED, RECORDED, SUPERSEDED, FAILED, CANCELLED))
     connection.execute(delete(submissions).where(settled, submissions.c.accepted < before))
     connection.execute(delete(keys).where(keys.c.expires < now))
 

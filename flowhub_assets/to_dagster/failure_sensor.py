@@ -65,7 +65,7 @@ def failure_requests(
 
     ``message`` is what the run's end says, for a run whose process died and left no word of a step.
     """
-    failed = _failed_steps(instance, run)
+    failed = failed_steps(instance, run)
     for name, flow in watched.items():
         steps = flow_steps(flow.pipeline)
         mine = [step for step in failed if step_name(flow.pipeline, step) in steps]
@@ -82,7 +82,7 @@ def failure_requests(
         )
 
 
-def _failed_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, dict[str, str]]:
+def failed_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, dict[str, str]]:
     """Step key to what is known of its failure, the first failure first."""
     failed: dict[str, dict[str, str]] = {}
     deaths: dict[str, str] = {}
