@@ -39,7 +39,8 @@ class StartRequest:
     ``params`` are JSON as given; ``trigger`` is what a webhook or an event brought. ``profile``, ``queue`` and
     ``priority`` are the pipeline's own where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
     ``force`` starts all the same and gives the key to the new run. With ``latest_of`` an earlier run of that key which
-    still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked, from the address ``peer``.
+    still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked, from
+    the address ``peer``.
     """
 
     pipeline: str
