@@ -53,6 +53,9 @@ def document(pipeline: Pipeline) -> _Document:
             "params": _params(pipeline),
             "profiles": _json(pipeline.profiles) or None,
             "variables": _json(pipeline.variables) or None,
+            "partitions": _fields(pipeline.partitions, _PARTITIONS) if pipeline.partitions else None,
+            **_fields(pipeline, ("deadline", "freshness")),
+            "dedupe": _fields(pipeline.dedupe, ("key", "lifetime")) if pipeline.dedupe else None,
             **_fields(pipeline, ("concurrency", "priority", "queue", "fuse")),
             "nodes": writer.entries(pipeline.tasks, ()),
             "edges": _edges(pipeline.tasks) or None,
@@ -64,6 +67,7 @@ def document(pipeline: Pipeline) -> _Document:
     )
 
 
+_PARTITIONS = ("every", "start", "timezone")
 _METADATA = ("description", "namespace", "owners", "tags", "labels", "annotations")
 _DEPLOYMENT = (
     "volumes",

@@ -6,6 +6,7 @@ from typing import Any
 
 from flowhub_assets.from_yaml import entries, placing, triggers
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
+from flowhub_assets.ir.trigger_checks import SPANS
 
 Schema = dict[str, Any]
 
@@ -30,6 +31,10 @@ def pipeline_schema() -> Schema:
             "trigger": (_ref("trigger"), "When the pipeline starts."),
             "triggers": (_list(_ref("trigger")), "When the pipeline starts, where more than one thing starts it."),
             "schedule": (_ref("schedule"), "A schedule beside the triggers, as @flow(schedule=...) has it."),
+            "partitions": (_ref("partitions"), "The spans of time of which each run is about one."),
+            "deadline": (_ref("duration"), "How long a run may take; one that takes longer is told."),
+            "freshness": (_ref("duration"), "How old the last success may be; an older one is told."),
+            "dedupe": (_ref("dedupe"), "What starts by itself starts once for each key, for some time."),
             "params": ({**_OBJECT, "additionalProperties": _ref("param")}, "What a run is given, by name."),
             "profiles": (
                 {**_OBJECT, "additionalProperties": _OBJECT},
@@ -83,6 +88,21 @@ def definitions() -> dict[str, Schema]:
                 "every": (_ref("duration"), "How long lies between two runs."),
                 "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
             }
+        ),
+        "partitions": _object(
+            {
+                "every": ({"enum": list(SPANS)}, "How long each is; weeks begin on Sunday."),
+                "start": (_TEXT, "The first day: 2026-01-01."),
+                "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
+            },
+            required=("every", "start"),
+        ),
+        "dedupe": _object(
+            {
+                "key": (_TEXT, "A text, or a template: {{$today}}, {{$partition.key}}, {{params.city}}."),
+                "lifetime": (_ref("duration"), "How long a key is held."),
+            },
+            required=("key", "lifetime"),
         ),
         "param": {
             **_OBJECT,

@@ -40,6 +40,10 @@ PIPELINE_KEYS = (
     "repo",
     "path",
     "schedule",
+    "partitions",
+    "deadline",
+    "freshness",
+    "dedupe",
     "function",
 )
 
@@ -67,6 +71,10 @@ def settings(pipeline: Section) -> dict[str, Any]:
         "variables": pipeline.mapping("variables", "{model: llama3.1-70b}"),
         "triggers": triggers.triggers(pipeline),
         "schedule": triggers.schedule(pipeline),
+        "partitions": triggers.partitions(pipeline),
+        "deadline": pipeline.seconds("deadline", "30m"),
+        "freshness": pipeline.seconds("freshness", "24h"),
+        "dedupe": triggers.dedupe(pipeline),
         "concurrency": pipeline.whole("concurrency", 1),
         "priority": pipeline.whole("priority") or 0,
         "queue": pipeline.text("queue", "nightly"),

@@ -7,8 +7,11 @@ from typing import Any
 from flowhub_assets.from_yaml.kind_values import UNKNOWN
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.spelling import did_you_mean
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.trigger_checks import SPANS
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
+from flowhub_assets.nodes.references import template_uses
+from flowhub_assets.nodes.scope import DEDUPE_NAMES
 from flowhub_assets.nodes.validation import path_text, problems_in
 
 TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
@@ -45,6 +48,38 @@ def schedule(pipeline: Section) -> Schedule | None:
         interval=section.seconds("every", "5m"),
         timezone=section.text("timezone", "Asia/Seoul") or "UTC",
     )
+
+
+def partitions(pipeline: Section) -> Partitions | None:
+    """The spans of time that runs are about."""
+    section = pipeline.section("partitions", "{every: daily, start: '2026-01-01'}", "partitions")
+    if section is None:
+        return None
+    section.allow(("every", "start", "timezone"))
+    every, start = section.one_of("every", SPANS), section.text("start", "'2026-01-01'")
+    for key, example in (("every", "daily"), ("start", "'2026-01-01'")):
+        if key not in section:
+            section.tell(None, f"partitions have no {key}", "they cannot be used", f"write {key}: {example}")
+    zone = section.text("timezone", "Asia/Seoul") or "UTC"
+    return Partitions(every, start, zone) if every is not None and start is not None else None
+
+
+def dedupe(pipeline: Section) -> Dedupe | None:
+    """The key of which what starts by itself starts once."""
+    section = pipeline.section("dedupe", "{key: '{{$today}}', lifetime: 1h}", "dedupe")
+    if section is None:
+        return None
+    section.allow(("key", "lifetime"))
+    key, lifetime = section.text("key", "'{{$today}}'"), section.seconds("lifetime", "1h")
+    for name, example in (("key", "'{{$today}}'"), ("lifetime", "1h")):
+        if name not in section:
+            section.tell(None, f"dedupe has no {name}", "it cannot be used", f"write {name}: {example}")
+    if key is None or lifetime is None:
+        return None
+    for use in template_uses(key, (), DEDUPE_NAMES):
+        if use.problem is not None:
+            section.tell("key", use.problem.what, "nothing would start", use.problem.remedy)
+    return Dedupe(key, lifetime)
 
 
 def _trigger(section: Section) -> Trigger | None:

@@ -14,7 +14,7 @@ from typing import Any
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.pipeline import Asset, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 
 VERSION = 1
 
@@ -173,6 +173,8 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "failure_task": Task,
         "finally_tasks": [Task],
         "triggers": [Trigger],
+        "partitions": Partitions,
+        "dedupe": Dedupe,
     },
     Task: {
         "needs": [str],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from flowhub_assets.ir.placement import Placement, Volume
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 
 #: Stands in ``Task.needs`` and ``Pipeline.result`` for what the pipeline itself was given.
 FLOW_INPUT = "$args"
@@ -150,6 +150,9 @@ class Pipeline:
     the most runs at a time; ``priority`` and ``queue`` say which waiting run starts first. With ``fuse``,
     neighbouring light tasks become one step. ``labels``, ``annotations``, ``service_account_name`` and
     ``image_pull_secrets`` are those of every pod; what a task's placement says of the same goes before.
+
+    With ``partitions`` each run is about one span of time. A run that takes longer than ``deadline`` seconds, and a
+    pipeline whose last success is longer ago than ``freshness`` seconds, is told to those who look after it.
     """
 
     name: str
@@ -181,6 +184,10 @@ class Pipeline:
     fuse: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     image_pull_secrets: tuple[str, ...] = ()
+    partitions: Optional[Partitions] = None
+    deadline: Optional[float] = None
+    freshness: Optional[float] = None
+    dedupe: Optional[Dedupe] = None
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises KeyError."""

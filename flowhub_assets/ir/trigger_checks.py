@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections.abc import Iterator
@@ -10,11 +11,16 @@ from flowhub_assets.ir import cron
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Partitions, Schedule, Trigger
+from flowhub_assets.ir.webhook_checks import signature_faults, webhook_faults
 
 #: What may start a pipeline.
 TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
 
+#: How long a span of time a partition may be.
+SPANS = ("hourly", "daily", "weekly", "monthly")
+
+_LONGEST_KEY = 500
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 
 
@@ -80,6 +86,10 @@ def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
         yield Problem(f"a {kind} trigger has a schedule", where, "it would have no effect", remedy)
     if kind == "asset":
         yield from _asset_faults(trigger.config.get("assets"), where)
+    elif kind == "webhook":
+        yield from webhook_faults(trigger.config, where)
+    elif kind == "object-arrival":
+        yield from signature_faults(trigger.config, where)
 
 
 def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
@@ -93,4 +103,45 @@ def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
             yield Problem(what, where, effect, "write its parts with / between them: wines/table")
 
 
-CHECKS = (schedule_is_legal, triggers_are_legal)
+def partitions_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """Partitions are hourly, daily, weekly or monthly, from a date on, in a timezone that exists."""
+    if pipeline.partitions is not None:
+        yield from _partition_faults(pipeline.partitions, pipeline.source)
+
+
+def _partition_faults(partitions: Partitions, where: Source) -> Iterator[Problem]:
+    if partitions.every not in SPANS:
+        hint = did_you_mean(partitions.every, SPANS) or f"write one of {listed(SPANS)}"
+        yield Problem(f"partitions are {partitions.every!r}", where, "no run could be told what it is about", hint)
+    try:
+        if len(partitions.start) != len("2026-01-01"):
+            raise ValueError
+        datetime.date.fromisoformat(partitions.start)
+    except ValueError:
+        what = f"partitions start at {partitions.start!r}, which is no date"
+        yield Problem(what, where, "nobody could say which is the first", "write the first day: '2026-01-01'")
+    yield from _zone_faults(partitions.timezone, where)
+
+
+def watching_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """How long a run may take, and how old the last success may be, are times."""
+    for name, seconds, example in (("deadline", pipeline.deadline, "30m"), ("freshness", pipeline.freshness, "24h")):
+        if seconds is not None and not 0 < seconds < math.inf:
+            what = f"{name} is {seconds:g} seconds"
+            yield Problem(what, pipeline.source, "it would be missed at once, or never", f"write a time: {example}")
+
+
+def dedupe_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """A key is a text, and held for some time."""
+    dedupe, where = pipeline.dedupe, pipeline.source
+    if dedupe is None:
+        return
+    if not dedupe.key.strip() or len(dedupe.key) > _LONGEST_KEY:
+        remedy = f"write a text of 1 to {_LONGEST_KEY} characters, a template if need be: '{{{{$today}}}}'"
+        yield Problem(f"the key of dedupe has {len(dedupe.key)} characters", where, remedy=remedy)
+    if not 0 < dedupe.lifetime < math.inf:
+        what = f"the lifetime of dedupe is {dedupe.lifetime:g} seconds"
+        yield Problem(what, where, "no key would ever be held, or given back", "write how long a key is held: 1h")
+
+
+CHECKS = (schedule_is_legal, triggers_are_legal, partitions_are_legal, watching_is_legal, dedupe_is_legal)

@@ -20,6 +20,26 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Partitions:
+    """A run for each hour, day, week (from its Sunday) or month of ``timezone``: ``every`` says which.
+
+    ``start`` is a date as ISO 8601 writes it; the first partition is the first that begins then or later.
+    """
+
+    every: str
+    start: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Dedupe:
+    """What starts by itself starts once for each ``key`` within ``lifetime`` seconds. ``key`` is a template."""
+
+    key: str
+    lifetime: float
+
+
+@dataclass(frozen=True)
 class Trigger:
     """Something outside that starts the pipeline: ``type`` is manual, webhook, cron, interval or object-arrival.
 

@@ -10,6 +10,7 @@ from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Pipeline, Task
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.expressions.lookup import WithoutSecrets
 from flowhub_assets.nodes.url_passwords import holds_password
+from flowhub_assets.runtime.partitions import PARTITION
 from flowhub_assets.runtime.secret_values import is_secret_name, mask_secrets
 from flowhub_assets.runtime.step_context import current_step
 
@@ -20,7 +21,9 @@ LOOP_ROOTS = ("item", "index")
 #: Known to onFailure and finally.
 END_ROOTS = ("failure",)
 #: About the run and the moment.
-RUN_NAMES = ("$now", "$today", "$run_id", "$pipeline", "$node", "$attempt")
+RUN_NAMES = ("$now", "$today", "$run_id", "$pipeline", "$node", "$attempt", "$partition")
+#: What the key of ``dedupe`` can name: no run is there yet, and params have their defaults.
+DEDUPE_NAMES = ("params", "variables", "$now", "$today", "$pipeline", "$partition")
 
 #: What a template finds of a node beside the fields of its Output.
 VIEW_NAMES = ("output", "error", "skipped")
@@ -42,7 +45,8 @@ def scope_of(
 
     ``params`` is the flow's input without its trigger, ``trigger`` what started the run, ``env`` the profile without
     credentials, and a node's id what ``view`` gives. ``failure`` holds failed_task, error, error_type and traceback,
-    each null where nothing has failed. ``$now`` is the time in UTC as ISO 8601, to the millisecond.
+    each null where nothing has failed. ``$now`` is the time in UTC as ISO 8601, to the millisecond, ``$partition`` the
+    span of time that the run is about: key, start and end.
     """
     given = {name: {key: item for key, item in one.items() if key != "env"} for name, one in args.items()}
     env: Mapping[str, Any] = next((one["env"] for one in args.values() if "env" in one), {})
@@ -120,4 +124,5 @@ def _of_the_run(pipeline: Pipeline, task: Task, env: Mapping[str, Any]) -> dict[
         "$pipeline": pipeline.name,
         "$node": task.name,
         "$attempt": current_step().attempt,
+        "$partition": env.get(PARTITION),
     }

@@ -12,6 +12,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.metadata import definition_metadata
 from flowhub_assets.to_dagster.ops import task_op
 from flowhub_assets.to_dagster.params import params_key, params_resource
+from flowhub_assets.to_dagster.partitions import partitions_definition
 from flowhub_assets.to_dagster.value_io import values_io_manager, values_key
 
 
@@ -43,6 +44,7 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         tags={tag_key(tag): "" for tag in pipeline.tags},
         kinds=_kinds(task),
         metadata=definition_metadata(pipeline, task),
+        partitions_def=partitions_definition(pipeline),
     )
     return AssetsDefinition(
         node_def=task_op(runnable, task),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from dagster import InitResourceContext, OpExecutionContext, ResourceDefinition
+from dagster import DagsterRun, InitResourceContext, OpExecutionContext, ResourceDefinition
 
 from flowhub_assets.errors import ValueMissing
 from flowhub_assets.ir.grouping import steps_of_tasks
@@ -19,6 +19,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, decode_value, encode_value
 from flowhub_assets.to_dagster.params import flow_input, params_config
+from flowhub_assets.to_dagster.partitions import partition_values
 from flowhub_assets.to_dagster.pod_steps import PodRun, pod_run
 
 #: The most bytes, as JSON, that a process keeps of values which are in the storage anyway: of one, and of all.
@@ -59,8 +60,11 @@ class KeptValues:
 class FlowRun:
     """One run of ``runnable`` in this process. Values are kept in storage, and here for the steps of this process."""
 
-    def __init__(self, runnable: Runnable, given: Mapping[str, Any], resources: Any) -> None:
+    def __init__(
+        self, runnable: Runnable, given: Mapping[str, Any], resources: Any, run: DagsterRun | None = None
+    ) -> None:
         self.runnable = runnable
+        self._run = run
         self._given = given
         self._resources = resources
         #: What each of the graph's steps does, by the name of its op: filled when the first step asks.
@@ -88,7 +92,7 @@ class FlowRun:
         """The values of the run's profile. Raises ProfileError."""
         # Asked for by each step: an error at the resource's start would end the run before a step could tell it.
         profile: dict[str, Any] = self._resources.storage.over(self._resources.profile.of(self.pipeline))
-        return profile
+        return {**profile, **partition_values(self.pipeline, self._run)}
 
     def pods(self, run_id: str) -> PodRun:
         """What runs this run's tasks in pods of their own images. Raises ProfileError."""
@@ -190,7 +194,7 @@ def flow_run_resource(runnable: Runnable) -> ResourceDefinition:
     """The resource that a graph's ops share; its config is the run's params, as the launchpad offers them."""
 
     def create(context: InitResourceContext) -> FlowRun:
-        return FlowRun(runnable, context.resource_config or {}, context.resources)
+        return FlowRun(runnable, context.resource_config or {}, context.resources, context.run)
 
     return ResourceDefinition(
         create,

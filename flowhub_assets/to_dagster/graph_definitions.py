@@ -33,6 +33,7 @@ from flowhub_assets.to_dagster.flow_run import flow_run_resource
 from flowhub_assets.to_dagster.graphs import pipeline_graph
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
+from flowhub_assets.to_dagster.partitions import partitions_definition
 from flowhub_assets.to_dagster.run_tags import run_tags
 
 # A graph's resources and a job's owners are worth more than Dagster's promise that the parameters stay; the version is
@@ -72,6 +73,7 @@ def graph_definitions(
         tags=run_tags(pipeline),
         owners=list(pipeline.owners) or None,
         metadata=job_metadata(pipeline),
+        partitions_def=partitions_definition(pipeline),
     )
     return GraphDefinitions(job)
 
@@ -143,6 +145,7 @@ def _assets(
         graph,
         keys_by_output_name={dagster_name(task): key for task, key in keys.items()},
         resource_defs=resources,
+        partitions_def=partitions_definition(pipeline),
     )
     tasks = (*pipeline.tasks, *pipeline.finally_tasks)
     specs = {keys[task.name]: _spec(pipeline, task, keys[task.name]) for task in tasks if task.name in keys}
@@ -170,4 +173,5 @@ def _spec(pipeline: Pipeline, task: Task, key: AssetKey) -> AssetSpec:
         kinds={"python"} if task.node is None else {"yaml"},
         metadata=definition_metadata(pipeline, task),
         skippable=True,
+        partitions_def=partitions_definition(pipeline),
     )

@@ -15,6 +15,7 @@ from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.graphs import retry_policy
 from flowhub_assets.to_dagster.metadata import value_metadata
 from flowhub_assets.to_dagster.params import params_key
+from flowhub_assets.to_dagster.partitions import partition_values
 from flowhub_assets.to_dagster.pod_steps import pod_run, runs_in_own_image
 from flowhub_assets.to_dagster.step_bodies import call_body
 from flowhub_assets.to_dagster.tags import op_tags
@@ -103,6 +104,7 @@ def _run(
 ) -> StepResult:
     try:
         profile = context.resources.storage.over(context.resources.profile.of(runnable.pipeline))
+        profile = {**profile, **partition_values(runnable.pipeline, context.run)}
         ends_run = task is runnable.pipeline.failure_task or task in runnable.pipeline.finally_tasks
         if runs_in_own_image(task):
             given = {name: value for name, value in flow_input.items() if name not in FAILURE_FIELDS or not ends_run}

@@ -23,7 +23,7 @@ from flowhub_assets.errors import FlowhubError, ValueMissing
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.storage import get_storage
-from flowhub_assets.runtime.values import Values
+from flowhub_assets.runtime.values import Values, encode_value
 from flowhub_assets.to_dagster.failures import as_failure
 
 #: The metadata entry that says where a value is.
@@ -66,7 +66,10 @@ class ValueIO(IOManager):
     def handle_output(self, context: OutputContext, obj: dict[str, Any]) -> None:
         task = self._task_names[context.asset_key.path[-1]]
         try:
-            url = self._values().save(context.run_id, task, obj)
+            values, document = self._values(), encode_value(obj, task)
+            url = values.write(context.run_id, task, document, latest=True)
+            if context.has_asset_partitions:
+                values.write(_of_partition(context.asset_partition_key), task, document, latest=False)
         except FlowhubError as error:
             raise as_failure(error) from None
         context.add_output_metadata({SAVED_AS: link_to(url)})
@@ -77,7 +80,11 @@ class ValueIO(IOManager):
         run_id = _producing_run(context)
         try:
             values = self._values()
-            return values.load(run_id, task) if run_id else values.load_latest(task)
+            if run_id:
+                return values.load(run_id, task)
+            if context.has_asset_partitions:
+                return values.load(_of_partition(context.asset_partition_key), task)
+            return values.load_latest(task)
         except ValueMissing as error:
             raise _missing(error, task, context) from None
         except FlowhubError as error:
@@ -85,6 +92,11 @@ class ValueIO(IOManager):
 
     def _values(self) -> Values:
         return Values(get_storage(self._profile()), self._pipeline.name)
+
+
+def _of_partition(key: str) -> str:
+    """What stands for a run's id where the last value of a partition is kept."""
+    return f"partition-{key.replace(':', '')}"
 
 
 def _producing_run(context: InputContext) -> str | None:

@@ -20,7 +20,7 @@ from flowhub_assets.ir.pipeline import (
     Task,
 )
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
 from flowhub_assets_tests.ir.affinities import affinities
 
@@ -273,6 +273,12 @@ def _settings() -> st.SearchStrategy[dict[str, Any]]:
         "airflow_sidecar_image": st.just("image:tag"),
         "repo": st.just("https://example.com/a.git"),
         "path": st.just("pipelines/a"),
+        "partitions": st.sampled_from(
+            [Partitions("daily", "2026-01-01"), Partitions("weekly", "2024-02-29", "Asia/Seoul")]
+        ),
+        "deadline": st.sampled_from([90, 0.5]),
+        "freshness": st.sampled_from([86_400, 1.5]),
+        "dedupe": st.sampled_from([Dedupe("{{$today}}", 3_600), Dedupe("같은 것", 0.5)]),
         "schedule": st.sampled_from([Schedule("@daily"), Schedule(interval=60.5, timezone="Asia/Seoul")]),
         "variables": json_objects,
         "triggers": st.lists(_TRIGGERS, max_size=2, unique_by=lambda one: one.type).map(tuple),

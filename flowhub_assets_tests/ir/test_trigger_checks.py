@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowhub_assets.ir.checks import problems
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 from flowhub_assets_tests.ir.pipelines_as_data import messages, pipeline_of, task_of
 
 DAILY, HOURLY = Schedule(cron="@daily"), Schedule(cron="0 * * * *", timezone="Asia/Seoul")
@@ -58,3 +58,33 @@ def test_queues() -> None:
     for queue in ("", "two words", "-x", "x" * 64):
         (problem,) = problems(pipeline_of(task_of("a"), queue=queue))
         assert problem.what == f"queue {queue!r} is not a word"
+
+
+@pytest.mark.parametrize("every", ["hourly", "daily", "weekly", "monthly"])
+def test_partitions_deadlines_and_keys_are_fine(every: str) -> None:
+    asked = Partitions(every, "2024-02-29", "Asia/Seoul")
+    told = Dedupe("{{$today}}", 3_600)
+    assert messages(pipeline_of(task_of("a"), partitions=asked, deadline=60, freshness=0.5, dedupe=told)) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message", "remedy"),
+    [
+        ("partitions", Partitions("dayly", "2026-01-01"), "partitions are 'dayly'", "did you mean 'daily'?"),
+        ("partitions", Partitions("yearly", "2026-01-01"), "partitions are 'yearly'", "daily"),
+        ("partitions", Partitions("daily", "2026-02-29"), "start at '2026-02-29', which is no date", "2026-01-01"),
+        ("partitions", Partitions("daily", "20260201"), "start at '20260201', which is no date", "2026-01-01"),
+        ("partitions", Partitions("daily", "2026-01-01T06:00"), "which is no date", "2026-01-01"),
+        ("partitions", Partitions("daily", "2026-01-01", "Soul"), "timezone 'Soul' is not known", "Seoul"),
+        ("deadline", 0, "deadline is 0 seconds", "30m"),
+        ("deadline", float("inf"), "deadline is inf seconds", "30m"),
+        ("freshness", -1, "freshness is -1 seconds", "24h"),
+        ("dedupe", Dedupe(" ", 60), "the key of dedupe has 1 characters", "{{$today}}"),
+        ("dedupe", Dedupe("x" * 501, 60), "the key of dedupe has 501 characters", "{{$today}}"),
+        ("dedupe", Dedupe("x", 0), "the lifetime of dedupe is 0 seconds", "1h"),
+    ],
+)
+def test_what_is_wrong_with_what_a_run_is_about(field: str, value: object, message: str, remedy: str) -> None:
+    (problem,) = problems(pipeline_of(task_of("a"), **{field: value}))
+    assert message in problem.what
+    assert remedy in problem.remedy
