@@ -15,6 +15,7 @@ from flowhub_assets.nodes import finding as node_files
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
+from flowhub_assets.to_dagster.queue_sensor import queue_sensor
 from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
 
 settings = read_settings()
@@ -55,6 +56,7 @@ location = CodeLocation(
         "storage": StorageResource.configure_at_launch(),
     },
     executor=hybrid_executor_with(settings.kubernetes),
+    sensors=[queue_sensor()],
 )
 
 defs = location.repository()

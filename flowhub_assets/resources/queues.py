@@ -29,6 +29,8 @@ from flowhub_assets.ir.spelling import did_you_mean, listed
 QUEUE_TAG, PRIORITY_TAG = "flowhub/queue", "dagster/priority"
 #: The tag that limits a queue's runs, its limit at the end and its name the value.
 QUEUE_LIMIT_TAG = "flowhub/queue_of_"
+#: The tag of runs of which only the latest waits, its key being the value.
+LATEST_TAG = "flowhub/latest_of"
 #: All tags by which a run belongs to a queue.
 QUEUE_TAGS = frozenset(
     {QUEUE_TAG, PRIORITY_TAG, *(f"{QUEUE_LIMIT_TAG}{number}" for number in range(1, MOST_CONCURRENT_RUNS + 1))}

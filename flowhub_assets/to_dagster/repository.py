@@ -25,6 +25,7 @@ from dagster import (
     RepositoryData,
     RepositoryDefinition,
     ResourceDefinition,
+    SensorDefinition,
 )
 from typing_extensions import override
 
@@ -32,7 +33,7 @@ from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_dagster.clashes import Claims, claims_of_definitions, claims_of_flow, claims_of_location
+from flowhub_assets.to_dagster.clashes import Claim, Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
 from flowhub_assets.to_dagster.flow_definitions import (
     FlowDefinitions,
@@ -65,13 +66,17 @@ Load = Callable[[Path], LoadedFile]
 
 @dataclass(frozen=True)
 class CodeLocation:
-    """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share."""
+    """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share.
+
+    ``sensors`` are those of the code location itself.
+    """
 
     folders: Sequence[Path]
     find_files: Callable[[str], Sequence[str]]
     load: Load
     resources: Mapping[str, Any]
     executor: ExecutorDefinition
+    sensors: Sequence[SensorDefinition] = ()
 
     def repository(self) -> RepositoryDefinition:
         """The Dagster repository of these files, named as that of a Definitions object is: the UI hides the name."""
@@ -223,7 +228,8 @@ def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile)
 class _Loaded:
     def __init__(self, location: CodeLocation) -> None:
         own = Definitions(resources=dict(location.resources), executor=location.executor)
-        self.claims = Claims(claims_of_location(own), "the code location itself")
+        sensors = [Claim("schedule or sensor", sensor.name, sensor) for sensor in location.sensors]
+        self.claims = Claims([*claims_of_location(own), *sensors], "the code location itself")
         self.files: dict[tuple[Path, Path], LoadedFile] = {}
         self.flows: list[FlowDefinitions] = []
         #: Job name → the pipeline whose job that is.
@@ -253,7 +259,7 @@ def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
     flows, invalid = loaded.flows, one_for_each_key(loaded.invalid)
     jobs = [job for flow in flows for job in (flow.job, flow.failure_job) if job is not None]
     own = [sensor for flow in flows for sensor in flow.sensors]
-    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid), *leftover_sensors()]
+    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid), *leftover_sensors(), *location.sensors]
     ours = Definitions(
         assets=[*(asset for flow in flows for asset in flow.assets), *map(invalid_asset, invalid)],
         asset_checks=[*(check for flow in flows for check in flow.checks), *map(invalid_check, invalid)],
