@@ -9,18 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry, EventLogRecord
 
 from flowhub_assets.executor.dagster_runs import captured_in, position_of, read_captured
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.run_cursor import STREAMS, LogFile, RunCursor, parse_cursor
+from flowhub_assets.server.run_facts import LOG
+from flowhub_assets.server.run_facts import RunEvent as RunEvent
 from flowhub_assets.server.run_views import no_run, step_names, submission_of, view_of
 from flowhub_assets.store import submissions
 
-#: The kind of an event that is one line of a task's own.
-LOG = "LOG"
 #: A longer line comes in parts; so many bytes are read at once.
 _LONGEST_LINE = 1 << 16
 #: Seconds between two looks: at first, and at most where nothing comes.
@@ -35,24 +34,6 @@ _ENDS = frozenset(
     }
 )
 _RUN_ENDS = frozenset({DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED})
-
-
-@dataclass(frozen=True)
-class RunEvent:
-    """One moment of a run.
-
-    ``kind`` is Dagster's name of an event (RUN_START, STEP_SUCCESS), or LOG for a line that a task printed or logged.
-    ``time`` is seconds since 1970; a printed line has that of the event before it. What comes after ``cursor`` can be
-    asked for.
-    """
-
-    cursor: str
-    time: float
-    kind: str
-    step: str
-    level: str
-    message: str
-    attempt: int
 
 
 def events_after(backend: Backend, run_id: str, cursor: str | None, *, limit: int = 1000) -> tuple[list[RunEvent], str]:
@@ -77,19 +58,19 @@ def log_text(backend: Backend, run_id: str, step: str, attempt: int | None = Non
     lines: list[str] = []
     while events := reader.read(1000):
         lines += _lines(events, attempt)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(lines)
 
 
 def follow_log(
     backend: Backend, run_id: str, step: str, attempt: int | None = None, *, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[str]:
     """The lines of ``log_text``, and those to come, until the run is over or ``stop()``. Raises NotFound."""
-    for event in _follow(_reader_of_step(backend, run_id, step), stop):
-        yield from _lines([event], attempt)
+    reader = _reader_of_step(backend, run_id, step)
+    return (line for event in _follow(reader, stop) for line in _lines([event], attempt))
 
 
 def _lines(events: list[RunEvent], attempt: int | None) -> list[str]:
-    return [one.message for one in events if one.kind == LOG and attempt in (None, one.attempt)]
+    return [f"{one.message}\n" for one in events if one.kind == LOG and attempt in (None, one.attempt)]
 
 
 def _reader_of_step(backend: Backend, run_id: str, step: str) -> RunReader:

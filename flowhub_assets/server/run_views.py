@@ -5,8 +5,7 @@ What happens inside a run is in run_events.py, what it gave in run_results.py, w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from dagster import DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
@@ -15,6 +14,8 @@ from flowhub_assets.errors import InputError, NotFound
 from flowhub_assets.resources.queues import PRIORITY_TAG, QUEUE_TAG
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.launching import CALLER_TAG, DOOR_TAG
+from flowhub_assets.server.run_facts import RunView as RunView
+from flowhub_assets.server.run_facts import StepView as StepView
 from flowhub_assets.server.run_steps import StepNames
 from flowhub_assets.store import submissions
 from flowhub_assets.store.submissions import Submission
@@ -25,18 +26,19 @@ STORE_STATUSES = {
     submissions.ACCEPTED: "ACCEPTED",
     submissions.DELAYED: "DELAYED",
     submissions.LAUNCHED: "ACCEPTED",
+    submissions.ANSWERING: "STARTED",
     submissions.ANSWERED: "ANSWERED",
     submissions.SUPERSEDED: "SUPERSEDED",
     submissions.CANCELLED: "CANCELED",
     submissions.FAILED: "FAILED_TO_LAUNCH",
 }
-#: All words for how a run stands, and those of one that is over.
+#: All words for how a run stands.
 STATUSES = tuple(dict.fromkeys([*STORE_STATUSES.values(), *(one.value for one in DagsterRunStatus)]))
-OVER = frozenset({"SUCCESS", "FAILURE", "CANCELED", "SUPERSEDED", "FAILED_TO_LAUNCH"})
 #: Those in the store that no run in Dagster stands for.
 _WITHOUT_RUN = (
     submissions.ACCEPTED,
     submissions.DELAYED,
+    submissions.ANSWERING,
     submissions.ANSWERED,
     submissions.SUPERSEDED,
     submissions.CANCELLED,
@@ -50,47 +52,6 @@ _STARTERS = {
     "dagster/backfill": "backfill",
     "dagster/from_automation_condition": "automation",
 }
-
-
-@dataclass(frozen=True)
-class StepView:
-    """One step: WAITING, IN_PROGRESS, SUCCESS, FAILURE or SKIPPED. Times are seconds since 1970."""
-
-    step: str
-    status: str
-    attempt: int = 0
-    started: float | None = None
-    ended: float | None = None
-
-
-@dataclass(frozen=True)
-class RunView:
-    """One run. ``status`` is one of STATUSES; times are seconds since 1970.
-
-    ``steps`` and ``error``, the first failure in words, are there when one run is looked at, not in a list.
-    """
-
-    run_id: str
-    pipeline: str
-    job: str
-    status: str
-    created: float
-    started: float | None = None
-    ended: float | None = None
-    queue: str = ""
-    priority: int = 0
-    door: str = ""
-    caller: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    steps: tuple[StepView, ...] = ()
-    error: str = ""
-    url: str = ""
-    parent_run_id: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended, or will never begin."""
-        return self.status in OVER
 
 
 def view_run(backend: Backend, run_id: str) -> RunView:
