@@ -28,7 +28,7 @@ dev-airflow: export DAGSTER_HOME := $(HOME_AIRFLOW)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev dev-airflow test chaos lint bench golden screenshots airflow-envs lock clean
+.PHONY: help demo dev dev-airflow test chaos lint bench golden proto screenshots airflow-envs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -65,6 +65,9 @@ bench: $(VENV)/.dev ## measure the README's figures (ARGS="--readme" writes them
 
 golden: $(VENV)/.dev ## write the golden files anew; look at the diff before you commit it
 	$(BIN)/python -m pytest flowhub_assets_tests/golden --regenerate-golden
+
+proto: $(VENV)/.dev ## make the Python of our .proto files anew
+	$(BIN)/python -m flowhub_assets.server.rpc.generated
 
 screenshots: $(VENV)/.screenshots $(HOME_HERE)/dagster.yaml ## take the README's pictures anew (needs a Chromium)
 	$(BIN)/python .ci/screenshots.py

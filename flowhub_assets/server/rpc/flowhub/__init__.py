@@ -1,0 +1,1 @@
+"""The .proto files of this project, and the Python that protoc makes of them."""
