@@ -84,7 +84,7 @@ def _of_message(text: str) -> list[dict[str, Any]]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise _wrong("the Message that SNS brought is not JSON")
+        raise _wrong("the Message that SNS brought is not JSON") from None
     if isinstance(document, Mapping) and "Type" in document:
         raise _wrong("the Message that SNS brought is an envelope, too")
     return notified_objects(document)
