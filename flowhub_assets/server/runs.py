@@ -94,9 +94,11 @@ class Runs:
         entry = self._catalogue.get(request.pipeline)
         return self.take(self.submission(entry, request), request)
 
-    def take(self, submission: Submission, request: StartRequest) -> Started:
-        """Keeps a submission that was checked, and launches it. Raises Conflict, Unavailable."""
-        earlier, dropped = self.accept(submission, request)
+    def take(
+        self, submission: Submission, request: StartRequest, also: Callable[[Connection], None] = lambda _: None
+    ) -> Started:
+        """Keeps a submission that was checked, and launches it. Raises Conflict, Unavailable, what ``also`` raises."""
+        earlier, dropped = self.accept(submission, request, also)
         if earlier is not None:
             return earlier
         if dropped:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from flowhub_assets.nodes.durations import Seconds
-from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput
+from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput
+from flowhub_assets.nodes.signed_triggers import SignedConfig
 from flowhub_assets.nodes.trigger_kinds import TriggerOutput, brought, text_under
 
 
@@ -29,7 +30,7 @@ class ObjectArrival(Node):
   config: {prefix: inbox/, pattern: "*.csv"}
 """
 
-    class Config(NodeConfig):
+    class Config(SignedConfig):
         """Which objects start a run."""
 
         prefix: str = Field("", description="What the object's key begins with: a folder such as inbox/.")

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowhub_assets.nodes.sdk import Node, NodeConfig, NodeContext, NodeInput
+from flowhub_assets.nodes.durations import Seconds
+from flowhub_assets.nodes.sdk import Node, NodeContext, NodeInput
+from flowhub_assets.nodes.signed_triggers import Expression, HeaderName, SignedConfig
 from flowhub_assets.nodes.trigger_kinds import TriggerOutput, brought, object_under, text_under
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -15,10 +17,12 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Webhook(Node):
     """Gives what the HTTP request brought that started the run.
 
-    As `trigger: {type: webhook, path: articles}` of a pipeline it lets requests to that path start runs; the same
-    keys are the config of the node. As a node it hands the request's parts to the nodes after it, which can as well
-    read them from `{{trigger.body}}`. In a run that something else has started `body` is null, and `headers` and
-    `query` are empty. An http-response node says what the caller is answered.
+    As `trigger: {type: webhook, path: articles}` of a pipeline it lets `POST /hooks/articles` start runs: of whoever
+    signs as `signature` says, with a key that one of the environment variables `keys` holds; without a signature, of
+    whoever sends an API token of a runner. The same keys are the config of the node. As a node it hands the request's
+    parts to the nodes after it, which can as well read them from `{{trigger.body}}`. In a run that something else has
+    started `body` is null, and `headers` and `query` are empty. An http-response node says what the caller is
+    answered.
 
     **Errors**: none of its own.
     """
@@ -32,11 +36,33 @@ class Webhook(Node):
   config: {path: articles, methods: [POST]}
 """
 
-    class Config(NodeConfig):
-        """Which requests start a run."""
+    class Config(SignedConfig):
+        """Which requests start a run, and how."""
 
-        path: str | None = Field(None, description="The path of the URL; the pipeline's name if it is not given.")
+        path: str | None = Field(
+            None, max_length=200, description="The path of the URL behind /hooks/; the pipeline's name if not given."
+        )
         methods: list[Method] = Field(default=["POST"], description="The HTTP methods that count.")
+        headers: list[HeaderName] = Field(
+            default=[], max_length=50, description="Further headers of a delivery that the run gets; no credentials."
+        )
+        mode: Literal["each", "latest", "debounce"] = Field(
+            "each",
+            description="each: a run for each delivery. latest: a run that waits is dropped for a later one. "
+            "debounce: one run, `wait` after the last delivery, with what that one brought.",
+        )
+        wait: Seconds | None = Field(
+            None, gt=0, le=31 * 86_400, description="For debounce: 30s, 5m; how long it is still before the run starts."
+        )
+        by: Expression | None = Field(
+            None, description="For latest and debounce: what is apart, trigger.body.order say; else all are one."
+        )
+        params: dict[str, Expression] = Field(
+            default={}, description="Params of the run, each an expression: trigger.body.city."
+        )
+        response: Literal["sync", "async"] = Field(
+            "sync", description="sync: the pipeline's own answer where it is light. async: always 202, before it runs."
+        )
 
     class Input(NodeInput):
         """Nothing: the request is what it takes."""

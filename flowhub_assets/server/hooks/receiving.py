@@ -1,0 +1,208 @@
+"""A delivery → the run that it starts, and what its sender is answered, now and whenever it comes again.
+
+hook → who sent it → what it brought → params checked → kept, with its id, in one transaction → answered
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from flowhub_assets.errors import NotAuthenticated, ParamsRefused
+from flowhub_assets.nodes.builtin.webhook import Webhook
+from flowhub_assets.nodes.expressions.conditions import evaluate
+from flowhub_assets.nodes.expressions.problem import TemplateProblem
+from flowhub_assets.nodes.signed_triggers import ROOTS, SignedConfig
+from flowhub_assets.server.access import Caller
+from flowhub_assets.server.backend import Backend
+from flowhub_assets.server.hooks.brought import brought
+from flowhub_assets.server.hooks.finding import Hook, find_hook, signing_keys
+from flowhub_assets.server.hooks.signatures import Refused, Request, bounded_id, verify
+from flowhub_assets.server.runs import StartRequest
+from flowhub_assets.store import deliveries, submissions
+from flowhub_assets.store.deliveries import Answer, Delivery
+from flowhub_assets.store.submissions import Submission
+
+logger = logging.getLogger("flowhub.hooks")
+
+#: For how many seconds a delivery is answered as it was the first time: senders try again for some days.
+LIFETIME = 7 * 24 * 3_600.0
+DOOR = "webhook"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A request to /hooks/: ``path`` is what stands behind that; ``peer`` the address that it came from."""
+
+    request: Request
+    method: str
+    path: str
+    query: bytes
+    peer: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Another process, or another thread, is answering this delivery at this moment."""
+
+    pipeline: str
+    delivery: str
+
+
+class _Known(Exception):
+    """The delivery is there already."""
+
+    def __init__(self, found: Delivery) -> None:
+        super().__init__(found.run_id)
+        self.found = found
+
+
+def receive(backend: Backend, arrived: Arrived, caller: Callable[[], Caller]) -> Answer | Pending:
+    """Takes a delivery; ``caller`` tells who asks by an API token, where the hook has no signatures.
+
+    Raises NotFound, NotAuthenticated, NotAllowed, ParamsRefused, Unavailable: then nothing was started.
+    """
+    hook = find_hook(backend.catalogue.all(), arrived.path)
+    config = hook.checked()
+    if arrived.method not in _methods(config):
+        return Answer(405, {"Allow": ", ".join(_methods(config))})
+    who, delivery = _sender(hook, config, arrived, caller)
+    if delivery is not None and (known := _known(backend, hook, delivery)):
+        return known
+    assert isinstance(config, Webhook.Config)
+    return _take(backend, hook, config, arrived, who, delivery)
+
+
+def answer_of(backend: Backend, pending: Pending) -> Answer | Pending:
+    """What a delivery was answered meanwhile."""
+    with backend.database.begin() as connection:
+        found = deliveries.find(connection, pending.pipeline, pending.delivery, time.time())
+        if found is None or found.answer is not None:
+            return found.answer if found and found.answer else pending
+        submission = submissions.find(connection, found.run_id)
+        if submission is not None and submission.state == submissions.ANSWERING:
+            return pending
+        # Whoever began to answer is gone: the run is Dagster's, as any other's.
+        answer = accepted(backend, found.run_id)
+        deliveries.answer_with(connection, pending.pipeline, pending.delivery, answer)
+    return answer
+
+
+def accepted(backend: Backend, run_id: str) -> Answer:
+    """202, and where the run is."""
+    location = f"/api/v1/runs/{run_id}"
+    body = {"run_id": run_id, "url": backend.run_url(run_id) or location}
+    return Answer(202, {"Location": location, "Content-Type": "application/json"}, json.dumps(body))
+
+
+def _methods(config: SignedConfig) -> list[str]:
+    return list(config.methods) if isinstance(config, Webhook.Config) else ["POST"]
+
+
+def _sender(
+    hook: Hook, config: SignedConfig, arrived: Arrived, caller: Callable[[], Caller]
+) -> tuple[Caller, str | None]:
+    """Who sent it, and its id; the header Idempotency-Key where the sender's own kind of signature has none."""
+    preset, request = config.signature, arrived.request
+    delivery = None
+    if preset is None:
+        who = caller()
+        who.require("runner", f"start {hook.entry.pipeline.name}")
+    elif preset == "none":
+        who = Caller(f"hook {hook.path}"[:255], "runner", arrived.peer)
+    else:
+        try:
+            keys = signing_keys(hook, config)
+            delivery = verify(preset, request, keys, time.time(), config.tolerance, config.header)
+        except NotAuthenticated as error:
+            logger.warning("hook %r refuses a delivery from %s: %s", hook.path, arrived.peer, error.__cause__ or error)
+            raise
+        who = Caller(f"hook {hook.path}"[:255], "runner", arrived.peer)
+    if delivery is not None:
+        return who, f"{preset}:{delivery}"
+    if not request.has(b"idempotency-key"):
+        return who, None
+    try:
+        return who, f"key:{bounded_id(request.only(b'idempotency-key'))}"
+    except Refused:
+        what, remedy = "the header Idempotency-Key is there twice, or empty", "Send one key."
+        raise ParamsRefused(what, effect="Nothing was started.", remedy=remedy) from None
+
+
+def _known(backend: Backend, hook: Hook, delivery: str) -> Answer | Pending | None:
+    with backend.database.read() as connection:
+        found = deliveries.find(connection, hook.entry.pipeline.name, delivery, time.time())
+    return None if found is None else found.answer or Pending(hook.entry.pipeline.name, delivery)
+
+
+def _take(
+    backend: Backend, hook: Hook, config: Webhook.Config, arrived: Arrived, who: Caller, delivery: str | None
+) -> Answer | Pending:
+    name = hook.entry.pipeline.name
+    trigger = brought(
+        headers=arrived.request.headers,
+        body=arrived.request.body,
+        method=arrived.method,
+        path=arrived.path,
+        query=arrived.query,
+        now=time.time(),
+        delivery=delivery,
+        more_headers=config.headers,
+    )
+    request = StartRequest(
+        pipeline=name,
+        params={param: _value(text, trigger, f"params.{param}") for param, text in config.params.items()},
+        trigger=trigger,
+        latest_of=None if config.mode == "each" else _apart(hook, config, trigger),
+        delay=config.wait or 0.0,
+        door=DOOR,
+        caller=who.name,
+        peer=who.peer,
+    )
+    submission = backend.runs.submission(hook.entry, request)
+    answer = accepted(backend, submission.run_id)
+    try:
+        backend.runs.take(submission, request, _keeping(submission, delivery, answer))
+    except _Known as known:
+        return known.found.answer or Pending(name, delivery or "")
+    return answer
+
+
+def _keeping(submission: Submission, delivery: str | None, answer: Answer | None) -> Callable[[Connection], None]:
+    """Keeps the delivery with its submission. Raises _Known if it is there already: then neither is kept."""
+
+    def keep(connection: Connection) -> None:
+        if delivery is None:
+            return
+        now = submission.accepted
+        found = deliveries.find(connection, submission.pipeline, delivery, now)
+        if found is not None:
+            raise _Known(found)
+        expires = now + LIFETIME
+        deliveries.keep(connection, submission.pipeline, delivery, submission.run_id, answer, expires, now)
+
+    return keep
+
+
+def _apart(hook: Hook, config: Webhook.Config, trigger: dict[str, Any]) -> str:
+    """The latest-wins key of a delivery."""
+    value = None if config.by is None else _value(config.by, trigger, "by")
+    told = json.dumps([hook.path, value], sort_keys=True, ensure_ascii=False)
+    return f"hook:{hashlib.sha256(told.encode()).hexdigest()}"
+
+
+def _value(expression: str, trigger: dict[str, Any], field: str) -> Any:
+    try:
+        return evaluate(expression, {"trigger": trigger}, ROOTS)
+    except TemplateProblem as problem:
+        what = f"{field} of the hook cannot be had from it: {problem.what}"
+        raise ParamsRefused(
+            what, effect="Nothing was started.", remedy=problem.remedy, fields=((field, problem.what, problem.remedy),)
+        ) from None
