@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowhub_assets.resources.profiles import StorageResource as StorageResource
     from flowhub_assets.resources.s3_storage import S3Storage as S3Storage
     from flowhub_assets.runtime.show import show as show
+    from flowhub_assets.runtime.step_env import get_env as get_env
     from flowhub_assets.runtime.storage import get_storage as get_storage
     from flowhub_assets.to_dagster.tags import kubernetes_tags as kubernetes_tags
 
@@ -38,6 +39,7 @@ _HOME = {
     "Volume": "flowhub_assets.ir.placement",
     "VolumeMount": "flowhub_assets.ir.placement",
     "flow": "flowhub_assets.from_python.flow",
+    "get_env": "flowhub_assets.runtime.step_env",
     "get_parser": "flowhub_assets.from_python.arguments",
     "get_storage": "flowhub_assets.runtime.storage",
     "kubernetes_tags": "flowhub_assets.to_dagster.tags",

@@ -42,6 +42,11 @@ def call_flow(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
         _in_flow.reset(token)
 
 
+def in_plain_flow() -> bool:
+    """Whether the body of a flow is called with plain dicts: what its tasks return goes to other tasks."""
+    return _in_flow.get()
+
+
 def may_run(values: Iterable[object]) -> bool:
     """Whether a task that takes these values runs: the rule of the runtime.
 

@@ -15,11 +15,13 @@ from flowhub_assets.from_python.call_form import Parameters
 from flowhub_assets.from_python.conditional import call_flow
 from flowhub_assets.from_python.main_script import plain_errors, script_path, start_script
 from flowhub_assets.from_python.task import Function, TaskFunction, require_plain_function
+from flowhub_assets.from_python.timing import timing
 from flowhub_assets.from_python.trace import current, trace
+from flowhub_assets.from_python.typed_params import NO_TYPES, Types, types_in
 from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline
 from flowhub_assets.ir.placement import Volume
-from flowhub_assets.ir.triggers import Schedule
+from flowhub_assets.ir.triggers import Trigger
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -35,7 +37,11 @@ class Flow:
     __name__: str
 
     def __init__(
-        self, function: Function, settings: Mapping[str, Any], on_failure: Optional[TaskFunction] = None
+        self,
+        function: Function,
+        settings: Mapping[str, Any],
+        on_failure: Optional[TaskFunction] = None,
+        types: Types = NO_TYPES,
     ) -> None:
         require_plain_function("flow", function)
         functools.update_wrapper(self, function)
@@ -44,6 +50,7 @@ class Flow:
         _require_one_parameter(function, Parameters.of(function, self.source))
         self.name: str = settings.get("name", function.__name__)
         self._failure = on_failure
+        self._types = types
         self._settings = {"description": inspect.getdoc(function) or "", **settings}
         self._settings.pop("name", None)
         self._runnable: Optional[Runnable] = None
@@ -67,12 +74,12 @@ class Flow:
         from flowhub_assets.ir.checks import require
         from flowhub_assets.runtime.step import Runnable
 
-        graph = trace(self)
+        graph, types = trace(self), self._types.of_function(self.function)
         bodies = dict(graph.bodies)
         failure = None
         if self._failure is not None:
             failure = self._failure.as_task((FLOW_INPUT,), True)
-            bodies.setdefault(failure.name, self._failure.function)
+            bodies.setdefault(failure.name, self._failure.body)
         pipeline = Pipeline(
             name=self.name,
             tasks=tuple(graph.tasks),
@@ -80,10 +87,10 @@ class Flow:
             function=unwrapped(self.function).__qualname__,
             result=graph.returned,
             failure_task=failure,
-            **self._settings,
+            **{**self._settings, **types.settings(self.source)},
         )
         require(pipeline)
-        return Runnable(pipeline, bodies)
+        return Runnable(pipeline, bodies, **types.words())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """In another flow's body: that flow gets the tasks of this one. With a plain dict: runs them here, in order."""
@@ -161,26 +168,17 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "airflow_sidecar_image": options.text("airflow_sidecar_image", words.get("airflow_sidecar_image"), "image:tag"),
         "repo": options.text("repo", words.get("repo"), "https://example.com/team/pipelines.git"),
         "path": options.text("path", words.get("path"), "pipelines/my_flow"),
-        "schedule": _schedule(words.get("schedule"), options.text("timezone", words.get("timezone"), "Asia/Seoul")),
+        **timing(words),
+        "triggers": _webhook(words.get("webhook")),
     }
 
 
-def _schedule(value: object, timezone: Optional[str]) -> Optional[Schedule]:
-    if value is None:
-        if timezone is not None:
-            raise DefinitionError(
-                f"timezone={timezone!r} is given without a schedule",
-                where=caller(),
-                effect="it would have no effect",
-                remedy="write schedule='0 6 * * *' too, or leave it out",
-            )
-        return None
-    zone = "UTC" if timezone is None else timezone
-    if isinstance(value, str):
-        return Schedule(cron=value.strip(), timezone=zone)
-    if hasattr(value, "total_seconds"):
-        return Schedule(interval=value.total_seconds(), timezone=zone)
-    raise options.wrong("schedule", value, "a cron expression, '0 6 * * *', a preset, '@daily', or timedelta(hours=1)")
+def _webhook(value: object) -> tuple[Trigger, ...]:
+    if value is None or value is False:
+        return ()
+    if value is True:
+        return (Trigger("webhook"),)
+    return (Trigger("webhook", None, options.mapping("webhook", value, "{'signature': 'github', 'keys': ['KEY']}")),)
 
 
 @overload
@@ -194,7 +192,9 @@ def flow(
     description: Optional[str] = None,
     namespace: Optional[str] = None,
     env: Optional[Mapping[str, Mapping[str, Any]]] = None,
-    params: Optional[Mapping[str, Any]] = None,
+    params: Optional[Union[Mapping[str, Any], type[Any]]] = None,
+    result: Optional[type[Any]] = None,
+    grpc: Optional[str] = None,
     tags: Optional[Sequence[str]] = None,
     volumes: Optional[Sequence[Union[Volume, Mapping[str, Any]]]] = None,
     labels: Optional[Mapping[str, str]] = None,
@@ -207,6 +207,11 @@ def flow(
     path: Optional[str] = None,
     schedule: Optional[Union[str, timedelta]] = None,
     timezone: Optional[str] = None,
+    partitions: Optional[Mapping[str, str]] = None,
+    deadline: Optional[Union[float, timedelta]] = None,
+    freshness: Optional[Union[float, timedelta]] = None,
+    dedupe: Optional[Mapping[str, Any]] = None,
+    webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     owners: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], Flow]: ...
 
@@ -216,24 +221,33 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     """Makes a function a flow: called once with traced values, it says which task needs which.
 
     ``env`` holds the profiles by name ({'default': {'WORKSPACE': './tmp'}}), ``params`` the input's names and
-    defaults, ``on_failure`` the task that runs once when the run has failed. ``schedule`` is a cron expression
-    of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in ``timezone``
-    (an IANA name, UTC if none is given); ``owners`` are e-mail addresses or 'team:name'. ``namespace``,
-    ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are Kubernetes', and
-    those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and description
-    default to the function's own and its docstring.
+    defaults, or a pydantic model or a dataclass with those fields (as does the annotation of ``args``); ``result`` is
+    the class of what the flow returns, ``grpc`` the method of a .proto that starts it, file.proto:pkg.Service.Method.
+    ``on_failure`` is the task that runs once when the run has failed. With ``partitions={'every': 'daily', 'start':
+    '2026-01-01'}`` (or hourly, weekly, monthly) each run is about one span of time, args['env']['partition']: its
+    key, start and end. A run that takes longer than ``deadline``, and a last success older than ``freshness``
+    (seconds or a timedelta), is told by an alert. What starts by itself starts once for each key of
+    ``dedupe={'key': '{{$today}}', 'lifetime': 3600}``, which is held so many seconds. ``schedule`` is a cron
+    expression of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in
+    ``timezone`` (an IANA name, UTC if none is given).
+    ``webhook`` lets POST /hooks/NAME start it: True of whoever has an API token,
+    {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. ``owners`` are e-mail
+    addresses or 'team:name'. ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and
+    ``image_pull_secrets`` are Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can
+    be cloned from. Name and description default to the function's own and its docstring.
 
     In a script that Python executes, this runs the script's command line and ends the process.
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """
     options.refuse_unknown("flow", words)
+    types, words = types_in(words)
     settings, on_failure = _settings(words), _failure_function(words.get("on_failure"))
     if function is not None and function is not ...:  # @flow(...), as manuals write it, says nothing
-        return _made(Flow(function, settings, on_failure))
+        return _made(Flow(function, settings, on_failure, types))
 
     @plain_errors
     def decorate(decorated: Function) -> Flow:
-        return _made(Flow(decorated, settings, on_failure))
+        return _made(Flow(decorated, settings, on_failure, types))
 
     return decorate
 

@@ -41,7 +41,9 @@ def _call(task: Task, *args: Any) -> Any:
             remedy=did_you_mean(task.function, known) or "write the name of one of its functions",
         ) from None
     # A function with @task runs as it is; what the decorator says of it is in the pipeline's own file.
-    returned = getattr(function, "function", function)(*args)
+    from flowhub_assets.from_python.typed_tasks import typed_body
+
+    returned = typed_body(getattr(function, "function", function), task.name)(*args)
     if not task.ports:
         return returned
     return {"port": port_of(returned, task.ports, task.name, task.source, args)}

@@ -41,7 +41,7 @@ def map_in_flow(
         after=after,
         loop=loop,
     )
-    return graph.add(looping, {looping.name: items_body(looping.name, over, where), inner.name: function.function})
+    return graph.add(looping, {looping.name: items_body(looping.name, over, where), inner.name: function.body})
 
 
 def map_plain(function: TaskFunction, values: tuple[Any, ...], over: str, most: int, where: Source) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def map_plain(function: TaskFunction, values: tuple[Any, ...], over: str, most: 
     items = loop_items(function.name, over, args, where)
     if len(items) > most:
         raise ValueRefused(f"task {function.name!r} maps over {len(items)} items, more than its most={most}")
-    return {over: [function.function({**item, **env}) for item in items]}
+    return {over: [function.called({**item, **env}) for item in items]}
 
 
 def items_body(name: str, over: str, where: Source) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.from_python import arguments
+from flowhub_assets.from_python import arguments, typed_params
 from flowhub_assets.from_python.function_bodies import function_bodies
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.ir.spelling import listed
@@ -23,6 +23,7 @@ def load(files: PodFiles) -> Runnable:
         pipeline = files.pipeline
         return Runnable(pipeline, function_bodies(pipeline))
     sys.argv = [files.file, *files.argv]
+    typed_params.checked_before()
     arguments.begin(files.file, files.argv, ("python", files.file))
     flows = {flow.name: flow for flow in flows_in(load_module(files.file))}
     if files.flow not in flows:

@@ -52,7 +52,24 @@ class TaskFunction:
             raise options.wrong("name", name, f"a string: {self.__name__}.named('other')")
         other = TaskFunction.__new__(TaskFunction)
         other.__dict__.update(self.__dict__, name=name)
+        other.__dict__.pop("body", None)
         return other
+
+    @functools.cached_property
+    def body(self) -> Function:
+        """What a run calls: the function, or, where it takes or returns objects of a class, what makes them of JSON."""
+        from flowhub_assets.from_python.typed_tasks import typed_body
+
+        return typed_body(self.function, self.name)
+
+    def called(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns outside of a run: as JSON for the next task in a flow's body, else as it is."""
+        from flowhub_assets.from_python.conditional import in_plain_flow
+        from flowhub_assets.from_python.typed_tasks import call_typed
+        from flowhub_assets.runtime.typed_values import object_as_json
+
+        returned = call_typed(self.function, self.name, args, kwargs)
+        return object_as_json(returned) if in_plain_flow() else returned
 
     def as_task(self, needs: tuple[str, ...], merge: bool) -> Task:
         """The task that a call makes, taking the outputs of ``needs``, merged or one by one."""
@@ -71,8 +88,8 @@ class TaskFunction:
 
             return call_plain(self, args, kwargs)
         if len(args) > 1 and not kwargs and self.parameters.is_single:
-            return self.function(_merged_dicts(self.name, args))
-        return self.function(*args, **kwargs)
+            return self.called(_merged_dicts(self.name, args))
+        return self.called(*args, **kwargs)
 
     def map(self, *values: Any, over: str, max_concurrent: int = 0, most: int = 1_000) -> Any:
         """The task once for each item of the list that ``values``, merged, have under the key ``over``.

@@ -42,7 +42,7 @@ class Graph:
         self.require_new(function)
         taken, after = self.taken(function.name, values)
         task = function.as_task(self.needs(function, taken, merge), merge)
-        return self.add(replace(task, after=after), {task.name: function.function})
+        return self.add(replace(task, after=after), {task.name: function.body})
 
     def add(self, task: Task, bodies: Mapping[str, Callable[..., Any]]) -> Traced:
         """Notes a task, with the bodies of it and of what runs inside it; gives its output."""

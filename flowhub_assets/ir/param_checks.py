@@ -13,6 +13,7 @@ from typing import Any, Optional, Union
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.regex_cost import can_take_forever
+from flowhub_assets.ir.schema_references import resolved
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 #: The types of JSON Schema, and what Python calls them.
@@ -34,6 +35,15 @@ _TOLD_TYPES: Mapping[str, str] = {
 
 #: The keys and indices that lead to what is wrong, and what is wrong with it, to be read behind its name.
 Fault = tuple[tuple[Union[str, int], ...], str]
+
+_DAY, _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
+_ZONE = r"([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+
+#: A format of JSON Schema → how a message names it, and what its texts look like; a model knows more.
+_FORMS: Mapping[str, tuple[str, str]] = {
+    "date": ("a date, as 2026-01-31", rf"{_DAY}([Tt ]00:00(:00(\.0+)?)?{_ZONE})?"),
+    "date-time": ("a time, as 2026-01-31T09:00:00+09:00", rf"{_DAY}([Tt _ ]{_CLOCK}{_ZONE})?"),
+}
 
 _WORD = re.compile(r"[^\W\d][\w-]*")
 
@@ -152,12 +162,16 @@ def _pattern_fault(pattern: object) -> str:
     return ""
 
 
-def value_fault(value: object, schema: Mapping[str, Any]) -> Fault:
+def value_fault(value: object, schema: Mapping[str, Any], defs: Optional[Mapping[str, Any]] = None) -> Fault:
     """Why ``value`` does not fit the plain parts of ``schema``; no words if it does.
 
-    Minded are type, enum, const, pattern, bounds of numbers, texts and lists, required, and the same in properties and
-    items.
+    Minded are type, enum, const, pattern, the form of dates, bounds of numbers, texts and lists, required, anyOf, and
+    the same in properties, further properties and items, and in what a $ref names among ``defs``: the schema's own.
     """
+    if defs is None:
+        found = schema.get("$defs")
+        defs = found if isinstance(found, Mapping) else {}
+    schema = resolved(schema, defs)
     kinds = _types(schema)
     if kinds and not any(_is_of(value, kind) for kind in kinds):
         return (), f"is {_shown(value)}, and is to be {' or '.join(_TOLD_TYPES.get(kind, kind) for kind in kinds)}"
@@ -165,7 +179,35 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> Fault:
     if not fault and "const" in schema:
         fault = _choice_fault(value, [schema["const"]])
     fault = fault or _mismatch(value, schema.get("pattern")) or _bound_fault(value, schema)
-    return ((), fault) if fault else _inner_fault(value, schema)
+    fault = fault or _date_fault(value, schema.get("format"))
+    return (
+        ((), fault)
+        if fault
+        else _any_fault(value, schema, defs)
+        if "anyOf" in schema
+        else _inner_fault(value, schema, defs)
+    )
+
+
+def _any_fault(value: object, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Fault:
+    """No fault where one of the ways fits; else that of the only way beside null, or of the one that goes furthest."""
+    ways = [one for one in schema["anyOf"] if isinstance(one, Mapping)] if isinstance(schema["anyOf"], list) else []
+    faults = [value_fault(value, one, defs) for one in ways]
+    if not all(fault for _, fault in faults) or not faults:
+        return _inner_fault(value, schema, defs)
+    told = [fault for way, fault in zip(ways, faults) if _types(resolved(way, defs)) != ["null"]]
+    deepest = max(told or faults, key=lambda fault: len(fault[0]))
+    kinds = dict.fromkeys(kind for way in ways for kind in _types(resolved(way, defs)))
+    if deepest[0] or len(told) == 1 or not kinds:
+        return deepest
+    return (), f"is {_shown(value)}, and is to be {' or '.join(_TOLD_TYPES.get(kind, kind) for kind in kinds)}"
+
+
+def _date_fault(value: object, form: object) -> str:
+    if not isinstance(value, str) or form not in _FORMS:
+        return ""
+    told, pattern = _FORMS[str(form)]
+    return "" if re.fullmatch(pattern, value) else f"is {_shown(value)}, and is to be {told}"
 
 
 def _choice_fault(value: object, choices: object) -> str:
@@ -208,19 +250,23 @@ def _bound(schema: Mapping[str, Any], key: str) -> Optional[float]:
     return schema[key] if _is_number(schema.get(key)) else None
 
 
-def _inner_fault(value: object, schema: Mapping[str, Any]) -> Fault:
+def _inner_fault(value: object, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Fault:
     parts: list[tuple[str | int, object, Optional[object]]] = []
     if isinstance(value, Mapping):
         missing = [key for key in _listed(schema.get("required")) if key not in value]
         if missing:
             return (), f"has no {listed(map(repr, missing))}"
-        inner = schema.get("properties")
-        if isinstance(inner, Mapping):
-            parts = [(key, item, inner.get(key)) for key, item in value.items()]
+        found, others = schema.get("properties"), schema.get("additionalProperties")
+        inner = found if isinstance(found, Mapping) else {}
+        parts = [(key, item, inner.get(key, others)) for key, item in value.items()]
+        extra = [key for key in value if others is False and key not in inner and "patternProperties" not in schema]
+        if extra:
+            hint = did_you_mean(str(extra[0]), inner) or f"it has {listed(inner)}"
+            return (), f"has a field {extra[0]!r} that it does not take: {hint}"
     elif isinstance(value, (list, tuple)):
         parts = [(number, item, schema.get("items")) for number, item in enumerate(value)]
     for step, item, part in parts:
-        path, fault = value_fault(item, part) if isinstance(part, Mapping) else ((), "")
+        path, fault = value_fault(item, part, defs) if isinstance(part, Mapping) else ((), "")
         if fault:
             return (step, *path), fault
     return (), ""

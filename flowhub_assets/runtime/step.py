@@ -23,6 +23,7 @@ from flowhub_assets.ir.task_tree import noun, told
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.secret_values import mask_secrets
 from flowhub_assets.runtime.show import Shown, collect_shown
+from flowhub_assets.runtime.step_env import env_of_step
 from flowhub_assets.runtime.user_traceback import error_text, user_line, user_traceback
 
 _MOST_KEYS_TOLD = 20
@@ -48,7 +49,9 @@ class Runnable:
 
     ``input_faults`` is asked of a run's input before it begins, where ir.param_checks finds nothing wrong.
     ``params_source`` is where the params are declared, if that is another place than the pipeline's own.
-    ``script_arguments`` are those of the command line that the script itself has added: --count 3.
+    ``script_arguments`` are those of the command line that the script itself has added: --count 3. ``params_type`` and
+    ``result_type`` are the classes of its params and its result, where it has such; ``grpc`` names the method of a
+    team's own .proto that starts it.
     """
 
     pipeline: Pipeline
@@ -56,6 +59,9 @@ class Runnable:
     input_faults: Callable[[Mapping[str, Any]], Faults] = _no_faults
     params_source: Optional[Source] = None
     script_arguments: tuple[str, ...] = ()
+    params_type: Optional[type[Any]] = None
+    result_type: Optional[type[Any]] = None
+    grpc: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def run_step(
     where the task has ports. What a body raises as an error of a run passes through.
     """
     args = [{**one, "env": json_copy(env)} for one in inputs]
-    with collect_shown() as shown:
+    with collect_shown() as shown, env_of_step(env):
         try:
             value = body(*args)
         except RunError as error:
