@@ -15,9 +15,9 @@ submissions = Table(
     Column("door", String(32), nullable=False),
     Column("caller", String(255), nullable=False),
     Column("request", Text, nullable=False),
-    #: accepted (to be launched), delayed (not before ``due``), launched, answered (by the warm engine, to be recorded
-    #: in Dagster), recorded, superseded (a later one of its key came first), failed (it can never be launched),
-    #: cancelled (before it was launched).
+    #: accepted (to be launched), delayed (not before ``due``), launched, answering (by the warm engine, until ``due``),
+    #: answered (by it, to be recorded in Dagster), recorded, superseded (a later one of its key came first), failed (it
+    #: can never be launched), cancelled (before it was launched).
     Column("state", String(16), nullable=False),
     Column("reason", Text, nullable=False, default=""),
     Column("latest_of", String(255)),
