@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dagster import DagsterInstance
@@ -18,7 +18,9 @@ from flowhub_assets.server.catalogue import Catalogue
 from flowhub_assets.server.launching import Launcher, require_queue
 from flowhub_assets.server.runs import Runs
 from flowhub_assets.store.database import Database, open_database
+from flowhub_assets.to_dagster.queue_sensor import keep_pools
 from flowhub_assets.to_dagster.repository import CodeLocation
+from flowhub_assets.to_dagster.waiting_runs import drop_waiting
 
 logger = logging.getLogger("flowhub.server")
 
@@ -68,28 +70,21 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
         catalogue = Catalogue(surroundings.location)
         launcher = Launcher(instance, catalogue, surroundings.origins)
 
-        def drop(run_ids: list[str]) -> None:
-            for run_id in run_ids:
-                drop_waiting(instance, run_id)
+        def drop(run_ids: list[str], newer: str) -> list[str]:
+            return [run_id for run_id in run_ids if drop_waiting(instance, run_id, newer)]
 
         runs = Runs(catalogue, database, launcher, surroundings.queues, drop)
         doorkeeper = Doorkeeper(database, is_open=surroundings.is_open)
+        _set_pools(instance, surroundings.queues)
         yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper)
     finally:
         database.close()
 
 
-def drop_waiting(instance: DagsterInstance, run_id: str) -> bool:
-    """Cancels a run that waits in Dagster's queue; False if it does not wait there."""
-    run = instance.get_run_by_id(run_id)
-    return run is not None and run.status.value in ("QUEUED", "NOT_STARTED") and _cancel(instance, run_id)
-
-
-def _cancel(instance: DagsterInstance, run_id: str) -> bool:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    instance.report_run_canceled(run, message="A later run of its key came in its place.")
-    return True
+def _set_pools(instance: DagsterInstance, queues: Queues) -> None:
+    # For a first run that comes before the first look of the sensor, which also tells what is wrong.
+    with suppress(Exception):
+        keep_pools(instance, queues.pools, queues.pools)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from flowhub_assets.errors import Conflict, FlowhubError, NotFound, ParamsRefused
-from flowhub_assets.resources.queues import Queues
+from flowhub_assets.resources.queues import LATEST_TAG, Queues
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.server.launching import Launcher
 from flowhub_assets.server.param_faults import checked_params
@@ -71,7 +71,7 @@ class Started:
 
 
 class Runs:
-    """Starts runs. ``drop`` cancels runs that wait in Dagster's queue, by their ids."""
+    """Starts runs. ``drop`` cancels runs that wait in Dagster's queue, as a newer one comes; it returns which did."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Runs:
         database: Database,
         launcher: Launcher,
         queues: Queues,
-        drop: Callable[[list[str]], None],
+        drop: Callable[[list[str], str], list[str]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._catalogue = catalogue
@@ -102,7 +102,7 @@ class Runs:
         if earlier is not None:
             return earlier
         if dropped:
-            self._drop(dropped)
+            self._supersede(dropped, submission.run_id)
         if submission.state == ACCEPTED:
             self._launch(submission)
         return Started(submission.run_id, submission.pipeline)
@@ -112,7 +112,7 @@ class Runs:
         params = checked_params(entry.runnable, request.params, request.trigger)
         self._require_profile(entry, request.profile)
         tags = self._queues.tags(request.queue, request.priority)
-        order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tag(request.key)})
+        order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tags(request)})
         now = self._clock()
         return Submission(
             run_id=str(uuid.uuid4()),
@@ -179,7 +179,32 @@ class Runs:
             self._launcher.launch(submission)
         except Exception:  # noqa: BLE001 - it is kept; launch_due tries again and tells
             return
-        self.settle([submission.run_id], LAUNCHED, only=submissions.WAITING)
+        self._launched(submission)
+
+    def _launched(self, submission: Submission) -> None:
+        try:
+            with self._database.begin() as connection:
+                now, run_ids = self._clock(), [submission.run_id]
+                moved = submissions.set_state(connection, run_ids, LAUNCHED, now, only=submissions.WAITING)
+                newer = None if moved else submissions.superseded_by(connection, submission.run_id)
+        except FlowhubError:
+            return  # the next look does it: a launch can be repeated
+        # A later run of its key was accepted while this one was launched, and did not find it in Dagster yet.
+        if newer is not None:
+            self._supersede(run_ids, newer)
+
+    def _supersede(self, run_ids: list[str], newer: str) -> None:
+        """Drops those that wait in Dagster's queue; the others have started, and no longer wait."""
+        try:
+            dropped = self._drop(run_ids, newer)
+        except Exception:  # noqa: BLE001 - Dagster is away; the sensor of the queues drops them
+            return
+        try:
+            with self._database.begin() as connection:
+                submissions.set_superseded(connection, dropped, newer, self._clock())
+                submissions.end_waiting(connection, set(run_ids).difference(dropped))
+        except FlowhubError:
+            return  # the next run of the key looks at them again
 
     def settle(self, run_ids: list[str], state: str, *, only: tuple[str, ...], reason: str = "") -> None:
         """Moves submissions on, if the database answers; if not, the next look does it: a launch can be repeated."""
@@ -209,7 +234,7 @@ class Runs:
             except Exception as error:  # noqa: BLE001 - Dagster is away, say: the next look tries again
                 wrong.append(f"run {submission.run_id} of {submission.pipeline} waits: {type(error).__name__}: {error}")
             else:
-                self.settle([submission.run_id], LAUNCHED, only=submissions.WAITING)
+                self._launched(submission)
         return wrong
 
     def _require_profile(self, entry: Entry, profile: str | None) -> None:
@@ -237,5 +262,6 @@ def _act(submission: Submission, request: StartRequest) -> Act:
     )
 
 
-def _key_tag(key: str | None) -> dict[str, str]:
-    return {"flowhub/key": key} if key is not None else {}
+def _key_tags(request: StartRequest) -> dict[str, str]:
+    tags = {"flowhub/key": request.key, LATEST_TAG: request.latest_of}
+    return {name: key for name, key in tags.items() if key is not None}

@@ -140,13 +140,33 @@ def set_state(
 
 
 def supersede(connection: Connection, newer: Submission, now: float) -> list[str]:
-    """The runs before ``newer`` with its latest-wins key; those that are not launched never will be."""
+    """Those before ``newer`` with its latest-wins key that are not launched never will be; returns the others.
+
+    They wait in Dagster's queue, or did when somebody last looked.
+    """
     same = (submissions.c.pipeline == newer.pipeline, submissions.c.latest_of == newer.latest_of)
     others = (submissions.c.run_id != newer.run_id, submissions.c.state.in_((*WAITING, LAUNCHED)))
-    rows = connection.execute(select(submissions.c.run_id).where(*same, *others)).all()
-    run_ids = [row.run_id for row in rows]
-    set_state(connection, run_ids, SUPERSEDED, now, only=(*WAITING, LAUNCHED), reason=f"run {newer.run_id} came later")
-    return run_ids
+    rows = connection.execute(select(submissions.c.run_id, submissions.c.state).where(*same, *others)).all()
+    set_superseded(connection, [row.run_id for row in rows if row.state != LAUNCHED], newer.run_id, now)
+    return [row.run_id for row in rows if row.state == LAUNCHED]
+
+
+def set_superseded(connection: Connection, run_ids: Iterable[str], newer: str, now: float) -> None:
+    """Those will not run: run ``newer`` comes in their place."""
+    set_state(connection, run_ids, SUPERSEDED, now, only=(*WAITING, LAUNCHED), reason=f"run {newer} came later")
+
+
+def end_waiting(connection: Connection, run_ids: Iterable[str]) -> None:
+    """Those have started: no later one of their key takes their place."""
+    connection.execute(update(submissions).where(submissions.c.run_id.in_(list(run_ids))).values(latest_of=None))
+
+
+def superseded_by(connection: Connection, run_id: str) -> str | None:
+    """The run that came in its place; None if none did."""
+    found = find(connection, run_id)
+    if found is None or found.state != SUPERSEDED:
+        return None
+    return found.reason.removeprefix("run ").removesuffix(" came later")
 
 
 def forget(connection: Connection, before: float, now: float) -> None:
