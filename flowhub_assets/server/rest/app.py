@@ -10,7 +10,7 @@ from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rest import health, hooks, pipelines, runs, starting
 from flowhub_assets.server.rest.guard import Guard, Limits
-from flowhub_assets.server.rest.problems import add_problems
+from flowhub_assets.server.rest.problems import PROBLEMS, add_problems
 
 
 def create_app(
@@ -24,7 +24,7 @@ def create_app(
     app.state.metrics = metrics
     add_problems(app)
     for room in (health, hooks, pipelines, starting, runs):
-        app.include_router(room.router)
+        app.include_router(room.router, responses=PROBLEMS)
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from flowhub_assets import errors
@@ -26,16 +27,56 @@ _STATUS = {
     errors.InputError: 422,
 }
 _TITLES = {
+    400: "Cannot be read",
     401: "Who asks is not known",
     403: "Not allowed",
     404: "Not found",
     405: "Not this method",
+    408: "Too slow",
     409: "Conflict",
     413: "Too large",
+    415: "Not this kind of content",
     422: "Not what is taken",
     429: "Too many requests",
     500: "Failed here",
     503: "Not available now",
+}
+
+
+class FieldBody(BaseModel):
+    """One field that is wrong; ``pointer`` leads to it, as ``cities[0].name``."""
+
+    pointer: str
+    detail: str
+    remedy: str = ""
+
+
+class ProblemBody(BaseModel):
+    """What is wrong, what follows, what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    effect: str = ""
+    remedy: str = ""
+    errors: list[FieldBody] = []
+
+
+def _inline(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without references: what FastAPI takes as a response's content is not resolved."""
+    definitions = schema.pop("$defs", {})
+    schema["properties"]["errors"]["items"] = definitions.get("FieldBody", {})
+    return schema
+
+
+#: For OpenAPI: what any path may answer instead.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": _TITLES[status],
+        "content": {"application/problem+json": {"schema": _inline(ProblemBody.model_json_schema())}},
+    }
+    for status in (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 }
 
 
