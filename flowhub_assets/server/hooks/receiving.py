@@ -16,17 +16,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flowhub_assets.errors import NotAuthenticated, ParamsRefused
+from flowhub_assets.nodes.bucket_notifications import arrival_key, arrivals
 from flowhub_assets.nodes.builtin.webhook import Webhook
 from flowhub_assets.nodes.expressions.conditions import evaluate
 from flowhub_assets.nodes.expressions.problem import TemplateProblem
 from flowhub_assets.nodes.signed_triggers import ROOTS, SignedConfig
+from flowhub_assets.resources.settings import deployed_profile
+from flowhub_assets.server import warm
 from flowhub_assets.server.access import Caller
 from flowhub_assets.server.backend import Backend
-from flowhub_assets.server.hooks.brought import brought
+from flowhub_assets.server.hooks.brought import body_of, brought
 from flowhub_assets.server.hooks.finding import Hook, find_hook, signing_keys
 from flowhub_assets.server.hooks.signatures import Refused, Request, bounded_id, verify
 from flowhub_assets.server.runs import StartRequest
-from flowhub_assets.store import deliveries, submissions
+from flowhub_assets.store import answers, deliveries, submissions
 from flowhub_assets.store.deliveries import Answer, Delivery
 from flowhub_assets.store.submissions import Submission
 
@@ -74,9 +77,10 @@ def receive(backend: Backend, arrived: Arrived, caller: Callable[[], Caller]) ->
     if arrived.method not in _methods(config):
         return Answer(405, {"Allow": ", ".join(_methods(config))})
     who, delivery = _sender(hook, config, arrived, caller)
+    if not isinstance(config, Webhook.Config):
+        return _take_objects(backend, hook, arrived, who)
     if delivery is not None and (known := _known(backend, hook, delivery)):
         return known
-    assert isinstance(config, Webhook.Config)
     return _take(backend, hook, config, arrived, who, delivery)
 
 
@@ -167,12 +171,68 @@ def _take(
         peer=who.peer,
     )
     submission = backend.runs.submission(hook.entry, request)
+    if config.response == "sync" and config.mode == "each" and warm.can_answer(hook.entry):
+        return _answered(backend, answers.to_be_answered(submission), request, delivery)
     answer = accepted(backend, submission.run_id)
+    known = _kept(backend, submission, request, delivery, answer)
+    return answer if known is None else known
+
+
+def _take_objects(backend: Backend, hook: Hook, arrived: Arrived, who: Caller) -> Answer:
+    """Starts a run for each object that a notification tells of; one that was told before has its run already."""
+    _, profile = deployed_profile(hook.entry.pipeline.profiles)
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in arrived.request.headers}
+    found = arrivals(body_of(headers, arrived.request.body), hook.config, profile.get("BUCKET"))
+    started = []
+    for one in found:
+        request = StartRequest(
+            pipeline=hook.entry.pipeline.name, trigger=one, door=DOOR, caller=who.name, peer=who.peer
+        )
+        submission = backend.runs.submission(hook.entry, request)
+        answer = accepted(backend, submission.run_id)
+        known = _kept(backend, submission, request, arrival_key(one), answer)
+        started.append({"key": one["key"], **json.loads((known if isinstance(known, Answer) else answer).body)})
+    return Answer(202 if started else 200, {"Content-Type": "application/json"}, json.dumps({"runs": started}))
+
+
+def _answered(
+    backend: Backend, submission: Submission, request: StartRequest, delivery: str | None
+) -> Answer | Pending:
+    """The pipeline's own answer: kept with the record of its run, so that neither is there without the other."""
+    known = _kept(backend, submission, request, delivery, None)
+    if known is not None:
+        return known
+
+    def keep(connection: Connection, reply: warm.Reply) -> None:
+        if delivery is not None:
+            deliveries.answer_with(connection, submission.pipeline, delivery, _answer(reply))
+
+    reply = warm.answer(backend, submission, keep)
+    if reply.is_final:
+        return _answer(reply)
+    # The run goes on. What came first is the answer, also when the pipeline's own is there later.
+    answer = accepted(backend, submission.run_id)
+    if delivery is None:
+        return answer
+    with backend.database.begin() as connection:
+        deliveries.answer_with(connection, submission.pipeline, delivery, answer)
+        found = deliveries.find(connection, submission.pipeline, delivery, submission.accepted)
+    return found.answer if found and found.answer else answer
+
+
+def _answer(reply: warm.Reply) -> Answer:
+    return Answer(reply.status, reply.headers, reply.body.decode())
+
+
+def _kept(
+    backend: Backend, submission: Submission, request: StartRequest, delivery: str | None, answer: Answer | None
+) -> Answer | Pending | None:
+    """Keeps the submission with its delivery. What that was answered, or is being answered, if it was there before."""
     try:
         backend.runs.take(submission, request, _keeping(submission, delivery, answer))
     except _Known as known:
-        return known.found.answer or Pending(name, delivery or "")
-    return answer
+        return known.found.answer or Pending(submission.pipeline, delivery or "")
+    return None
 
 
 def _keeping(submission: Submission, delivery: str | None, answer: Answer | None) -> Callable[[Connection], None]:

@@ -36,9 +36,21 @@ HOOKS = {
     "apart": "{type: webhook, signature: none, params: {city: trigger.body.town}, response: async}",
     "one": "{type: webhook, path: shared}",
     "two": "{type: webhook, path: shared}",
+    "inbox": "{type: object-arrival, prefix: in/, pattern: '*.csv', signature: minio, keys: [SHOP_KEY]}",
     "quiet": "{type: cron, schedule: '@daily'}",
 }
 PARAMS = "params: {city: {type: string, maxLength: 10}}\n"
+REPLY = """\
+nodes:
+  - {id: look, type: condition, config: {if: "default(trigger.body.fail, false)"}}
+  - {id: fail, type: error, inputs: {message: "no"}}
+  - {id: wait, type: delay, config: {seconds: "{{default(trigger.body.wait, 0)}}"}}
+  - id: reply
+    type: http-response
+    config: {status: 201, headers: {X-Shop: west}}
+    inputs: {body: {order: "{{trigger.body.order}}", run: "{{$run_id}}"}}
+edges: [{from: look, to: fail, when: "true"}, {from: look, to: wait, when: "false"}, {from: wait, to: reply}]
+"""
 PYTHON = """\
 from flowhub import flow, task
 
@@ -94,6 +106,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, trigger in HOOKS.items():
         params = PARAMS if name == "apart" else ""
         (found / f"{name}.yaml").write_text(f"{HEAD % name}trigger: {trigger}\n{params}{NODES}")
+    for name, more in (("reply", "sync"), ("later", "async")):
+        trigger = f"{{type: webhook, signature: github, keys: [SHOP_KEY], response: {more}}}"
+        (found / f"{name}.yaml").write_text(f"{HEAD % name}trigger: {trigger}\n{REPLY}")
     (found / "counted.py").write_text(PYTHON)
     return found
 
@@ -286,3 +301,60 @@ def test_params_are_checked_before_a_run_exists(door: Door) -> None:
         answer = door.post("apart", body)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == field
+
+
+def notification(*objects: tuple[str, str], event: str = "s3:ObjectCreated:Put") -> bytes:
+    records = [
+        {"eventName": event, "s3": {"bucket": {"name": "shop"}, "object": {"key": key, "size": 3, "sequencer": number}}}
+        for key, number in objects
+    ]
+    return json.dumps({"EventName": event, "Key": "shop/x", "Records": records}).encode()
+
+
+def test_a_bucket_that_tells_of_objects_starts_a_run_for_each_of_them_once(door: Door) -> None:
+    def told(*objects: tuple[str, str], **more: str) -> list[dict[str, str]]:
+        body = notification(*objects, **more)
+        answer = door.post("inbox", body, senders.minio(body))
+        assert answer.status_code == (202 if answer.json()["runs"] else 200)
+        found: list[dict[str, str]] = answer.json()["runs"]
+        return found
+
+    first = told(("in/a+b.csv", "1"), ("in/c.txt", "2"), ("out/d.csv", "3"))
+    assert [one["key"] for one in first] == ["in/a b.csv"]
+    run = door.backend.instance.get_run_by_id(first[0]["run_id"])
+    assert run is not None
+    assert "s3://shop/in/a b.csv" in json.dumps(run.run_config)
+    assert told(("in/a+b.csv", "1")) == first
+    again = told(("in/a+b.csv", "1"), ("in/a+b.csv", "4"))
+    assert again[0] == first[0]
+    assert again[1]["run_id"] != first[0]["run_id"]
+    assert told(("in/e.csv", "5"), event="s3:ObjectRemoved:Delete") == []
+    assert door.post("inbox", b"{}", senders.minio(b"{}")).status_code == 422
+    assert door.post("inbox", notification(("in/f.csv", "6"))).status_code == 401
+    assert door.count("inbox") == 2
+
+
+def test_a_light_pipeline_answers_itself_and_the_same_again(door: Door) -> None:
+    body = b'{"order": "A-1"}'
+    first = door.post("reply", body, senders.github(body, "r1"))
+    assert (first.status_code, first.headers["X-Shop"], first.json()["order"]) == (201, "west", "A-1")
+    again = door.post("reply", body, senders.github(body, "r1"))
+    assert (again.status_code, again.headers["X-Shop"], again.content) == (201, "west", first.content)
+    other = door.post("reply", body, senders.github(body, "r2"))
+    assert other.json()["run"] != first.json()["run"]
+    assert door.post("later", body, senders.github(body, "r1")).status_code == 202
+
+
+def test_one_that_comes_again_while_it_is_answered_waits_for_that_answer(door: Door) -> None:
+    body = b'{"order": "A-2", "wait": 1}'
+    with ThreadPoolExecutor(5) as pool:
+        found = list(pool.map(lambda _: door.post("reply", body, senders.github(body, "slow")), range(5)))
+    assert {answer.status_code for answer in found} == {201}
+    assert len({answer.content for answer in found}) == 1
+
+
+def test_a_pipeline_that_fails_is_answered_so_and_not_run_again(door: Door) -> None:
+    body = b'{"fail": true}'
+    answers = [door.post("reply", body, senders.github(body, "failing")) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [502, 502]
+    assert answers[0].content == answers[1].content
