@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 from dagster import (
@@ -11,6 +12,7 @@ from dagster import (
     JobDefinition,
     RunRequest,
     ScheduleDefinition,
+    ScheduleEvaluationContext,
     SensorDefinition,
     SensorEvaluationContext,
     SkipReason,
@@ -18,6 +20,7 @@ from dagster import (
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.triggers import Schedule
+from flowhub_assets.to_dagster.starting import start
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -27,11 +30,13 @@ def schedules_for(pipeline: Pipeline, job: JobDefinition) -> Iterator[ScheduleDe
     for number, schedule in enumerate(_schedules(pipeline)):
         cron = schedule.cron or cron_of_interval(schedule.interval or 0)
         if cron:
+            name = f"{job.name}_schedule{_numbered(number)}"
             yield ScheduleDefinition(
-                name=f"{job.name}_schedule{_numbered(number)}",
+                name=name,
                 job=job,
                 cron_schedule=cron,
                 execution_timezone=schedule.timezone,
+                execution_fn=partial(_at_its_time, pipeline, name),
                 description=f"Starts {pipeline.name}: {_told(schedule)}.",
             )
 
@@ -40,18 +45,23 @@ def interval_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorD
     """The sensors that start a flow whose interval no cron expression gives evenly, such as 7 hours."""
     for number, schedule in enumerate(_schedules(pipeline)):
         if schedule.interval is not None and not cron_of_interval(schedule.interval):
+            name = f"{job.name}_interval{_numbered(number)}"
             yield SensorDefinition(
-                name=f"{job.name}_interval{_numbered(number)}",
+                name=name,
                 job=job,
-                evaluation_fn=_tick,
+                evaluation_fn=partial(_tick, pipeline, name),
                 minimum_interval_seconds=max(1, round(schedule.interval)),
                 description=f"Starts {pipeline.name}: {_told(schedule)}.",
             )
 
 
-def _tick(_context: SensorEvaluationContext) -> RunRequest:
+def _at_its_time(pipeline: Pipeline, name: str, context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    return start(pipeline, context, name, context.scheduled_execution_time, partition_once=True)
+
+
+def _tick(pipeline: Pipeline, name: str, context: SensorEvaluationContext) -> RunRequest | SkipReason:
     # The sensor's interval is the flow's: each tick is one start.
-    return RunRequest()
+    return start(pipeline, context, name, datetime.now(UTC), partition_once=True)
 
 
 def asset_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDefinition]:
@@ -59,23 +69,28 @@ def asset_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDefi
     triggers = [trigger for trigger in pipeline.triggers if trigger.type == "asset"]
     for number, trigger in enumerate(triggers):
         keys = list(trigger.config["assets"])
+        name = f"{job.name}_assets{_numbered(number)}"
         yield SensorDefinition(
-            name=f"{job.name}_assets{_numbered(number)}",
+            name=name,
             job=job,
-            evaluation_fn=partial(_when_all_are_new, keys),
+            evaluation_fn=partial(_when_all_are_new, pipeline, name, keys),
             description=f"Starts {pipeline.name} once all of these were made anew: {', '.join(keys)}.",
         )
 
 
-def _when_all_are_new(keys: list[str], context: SensorEvaluationContext) -> RunRequest | SkipReason:
+def _when_all_are_new(
+    pipeline: Pipeline, name: str, keys: list[str], context: SensorEvaluationContext
+) -> RunRequest | SkipReason:
     """The cursor holds, for each key, the event that its last start has seen."""
     seen: dict[str, int] = json.loads(context.cursor or "{}")
     newest = {key: _newest(context, key) for key in keys}
     waiting = [key for key in keys if newest[key] <= seen.get(key, 0)]
     if waiting:
         return SkipReason(f"not made since the last start: {', '.join(waiting)}")
-    context.update_cursor(json.dumps(newest))
-    return RunRequest()
+    started = start(pipeline, context, name, datetime.now(UTC))
+    if isinstance(started, RunRequest):
+        context.update_cursor(json.dumps(newest))
+    return started
 
 
 def _newest(context: SensorEvaluationContext, key: str) -> int:
