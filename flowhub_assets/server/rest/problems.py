@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -85,10 +86,18 @@ def status_of(error: FlowhubError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
+class _Problem(JSONResponse):
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        # What was refused is quoted, half a character too: JSON writes it as \\udXXX.
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def problem(status: int, detail: str, **more: Any) -> JSONResponse:
     """One problem. ``more`` are its further members."""
     body = {"type": "about:blank", "title": _TITLES.get(status, "Refused"), "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return _Problem(body, status)
 
 
 def problem_of(error: FlowhubError) -> JSONResponse:

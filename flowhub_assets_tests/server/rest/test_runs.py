@@ -173,3 +173,35 @@ def test_the_pages_load_nothing_from_elsewhere(client: httpx.Client) -> None:
     assert "swagger-ui-bundle.js" in page
     assert "//cdn" not in page
     assert "fonts.googleapis" not in page
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"params": {"city": "\\ud800"}}',
+        b'{"params": {"\\udfff": 1}}',
+        b'{"params": {"city": "\\u0000"}}',
+        b'{"latest_of": "\\u0000"}',
+        b'{"latest_of": "\\ud800"}',
+        b'{"queue": "\\ud800"}',
+        b'{"queue": "\\u0000"}',
+        b'{"env": "\\ud800"}',
+        b'{"params": {"times": 1e400}}',
+        b'{"params": {"times": NaN}}',
+        b'{"params": {"times": 99999999999999999999999999}}',
+        b'{"params": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
+        b'{"params": {"city": "a", "city": 3}}',
+        b'{"key_lifetime": 1e308}',
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_no_text_ends_in_a_500(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("/api/v1/pipelines/greet/runs", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (200, 202, 400, 404, 422), answer.text
+
+
+@pytest.mark.parametrize("key", [b"\xff\xfe", "열쇠".encode(), b"a" * 256, b"a" * 255])
+def test_no_key_ends_in_a_500(client: httpx.Client, key: bytes) -> None:
+    answer = client.post("/api/v1/pipelines/greet/runs", json={}, headers={b"Idempotency-Key": key})
+    assert answer.status_code in (200, 202, 422), answer.text
