@@ -20,8 +20,9 @@ from flowhub_assets.errors import Conflict, FlowhubError, NotFound, ParamsRefuse
 from flowhub_assets.resources.queues import LATEST_TAG, Queues
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.server.launching import Launcher
+from flowhub_assets.server.legal_text import require_legal
 from flowhub_assets.server.param_faults import checked_params
-from flowhub_assets.store import audit, submissions
+from flowhub_assets.store import answers, audit, submissions
 from flowhub_assets.store.audit import Act
 from flowhub_assets.store.database import Database
 from flowhub_assets.store.submissions import ACCEPTED, DELAYED, FAILED, LAUNCHED, Order, Submission
@@ -113,6 +114,7 @@ class Runs:
         self._require_profile(entry, request.profile)
         tags = self._queues.tags(request.queue, request.priority)
         order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tags(request)})
+        require_legal(order, {"key": request.key, "latest_of": request.latest_of, "caller": request.caller, **tags})
         now = self._clock()
         return Submission(
             run_id=str(uuid.uuid4()),
@@ -206,6 +208,16 @@ class Runs:
         except FlowhubError:
             return  # the next run of the key looks at them again
 
+    def hand_over(self, submission: Submission) -> None:
+        """Launches what the server was to answer itself and does not."""
+        try:
+            with self._database.begin() as connection:
+                released = answers.release(connection, [submission.run_id], self._clock())
+        except FlowhubError:
+            return  # its lease is over some time: launch_due launches it then
+        if released:
+            self._launch(submission)
+
     def settle(self, run_ids: list[str], state: str, *, only: tuple[str, ...], reason: str = "") -> None:
         """Moves submissions on, if the database answers; if not, the next look does it: a launch can be repeated."""
         try:
@@ -221,6 +233,7 @@ class Runs:
         """
         now = self._clock()
         with self._database.begin() as connection:
+            answers.take_back(connection, now)
             waiting = submissions.due(connection, now)
         wrong = []
         for submission in waiting:

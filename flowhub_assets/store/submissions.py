@@ -15,6 +15,8 @@ from flowhub_assets.store.tables import keys, submissions
 ACCEPTED, DELAYED, LAUNCHED = "accepted", "delayed", "launched"
 ANSWERED, RECORDED, SUPERSEDED, FAILED = "answered", "recorded", "superseded", "failed"
 CANCELLED = "cancelled"
+#: The server is about to answer it itself, until ``due``: see answers.py.
+ANSWERING = "answering"
 #: States of what is still to be launched.
 WAITING = (ACCEPTED, DELAYED)
 
@@ -34,8 +36,8 @@ class Order:
 
     @property
     def text(self) -> str:
-        """The order as JSON; the same order gives the same text."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        """The order as JSON; the same order gives the same text. Raises ValueError for NaN and the like."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True)
