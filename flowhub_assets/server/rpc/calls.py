@@ -11,9 +11,11 @@ from urllib.parse import unquote
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
-from flowhub_assets.errors import TooMuch
+from flowhub_assets.errors import InputError, NotAllowed, TooMuch
 from flowhub_assets.server.access import Caller, authenticate, bearer
+from flowhub_assets.server.audit import note
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rate_limit import RateLimit
@@ -56,7 +58,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         return self._guarded(found, method)
 
     def _guarded(self, found: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-        coders = (found.request_deserializer, found.response_serializer)
+        coders = (_or_unreadable(found.request_deserializer), found.response_serializer)
         match bool(found.request_streaming), bool(found.response_streaming):
             case False, False:
                 return grpc.unary_unary_rpc_method_handler(self._one(found.unary_unary, method), *coders)
@@ -70,14 +72,14 @@ class CallGuard(grpc.aio.ServerInterceptor):
     def _one(self, behaviour: Callable[[Any, Any], Awaitable[Any]], method: str) -> Callable[[Any, Any], Any]:
         async def answer(request: Any, context: _Context) -> Any:
             async with self._guard(context, method):
-                return await behaviour(request, context)
+                return await behaviour(_readable(request), context)
 
         return answer
 
     def _many(self, behaviour: Callable[[Any, Any], AsyncIterator[Any]], method: str) -> Callable[[Any, Any], Any]:
         async def answer(request: Any, context: _Context) -> AsyncIterator[Any]:
             async with self._guard(context, method):
-                async for one in behaviour(request, context):
+                async for one in behaviour(_readable(request), context):
                     yield one
 
         return answer
@@ -94,12 +96,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
             code = context.code()
             raise
         except Exception as error:  # noqa: BLE001 - each becomes a status; what is unexpected is logged there
+            if isinstance(error, NotAllowed):
+                await self._threads.do(self._note, caller_now(), method, error)
             refusal = refusal_of(error)
             code = refusal.code
             await context.abort(refusal.code, refusal.message, refusal.metadata)
         finally:
             if self._metrics is not None:
                 self._metrics.request("grpc", method, _name(code), time.monotonic() - begun)
+
+    def _note(self, caller: Caller, method: str, error: NotAllowed) -> None:
+        """Who tries what he may not is in the audit log, too."""
+        action = method.rpartition("/")[2]
+        note(self._backend.database, caller, "grpc", action, "", result="refused", detail=error.what)
 
     async def _admit(self, context: _Context) -> None:
         """Raises NotAuthenticated, TooMuch, Unavailable."""
@@ -123,6 +132,39 @@ def _name(code: Any) -> str:
     if isinstance(code, grpc.StatusCode):
         return code.name
     return next((one.name for one in grpc.StatusCode if one.value[0] == code), "UNKNOWN")
+
+
+class _Unreadable:
+    """Stands for bytes that are not the message which the method takes: grpc's own answer would be INTERNAL."""
+
+
+def _or_unreadable(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if deserialize is None:
+        return None
+
+    def read(sent: bytes) -> Any:
+        try:
+            return deserialize(sent)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    """The message, or the messages of a stream. Raises InputError."""
+    if isinstance(request, _Unreadable):
+        raise InputError(
+            "the message cannot be read",
+            effect="Nothing was done.",
+            remedy="Make it by the .proto file that reflection tells.",
+        )
+    return _each_readable(request) if hasattr(request, "__aiter__") else request
+
+
+async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
 
 
 def host_of(peer: str) -> str:

@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from flowhub_assets.errors import Conflict, ParamsRefused
 from flowhub_assets.server.access import Caller
+from flowhub_assets.server.audit import note
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.pipeline_views import params_schema, view_pipeline
 from flowhub_assets.server.rpc.calls import caller_now
@@ -79,8 +80,7 @@ class FlowHub(FlowHubServicer):
         """Stops a run. Raises NotFound, Conflict."""
         caller = caller_now()
         caller.require("runner", "cancel runs")
-        view = await self._threads.do(cancel_run, self._backend, run_id_in(request.run_id), caller)
-        return run_message(view)
+        return await self._threads.do(self._cancel, run_id_in(request.run_id), caller)
 
     async def RetryRun(self, request: pb.RetryRunRequest, _context: Any) -> pb.SubmitRunResponse:  # noqa: N802
         """Starts a run once more. Raises NotFound, Conflict."""
@@ -104,6 +104,11 @@ class FlowHub(FlowHubServicer):
 
     def _run(self, run_id: str) -> pb.Run:
         return run_message(view_run(self._backend, run_id_in(run_id)))
+
+    def _cancel(self, run_id: str, caller: Caller) -> pb.Run:
+        view = cancel_run(self._backend, run_id, caller)
+        note(self._backend.database, caller, "grpc", "cancel", run_id)
+        return run_message(view)
 
     def _retry(self, request: pb.RetryRunRequest, caller: Caller) -> pb.SubmitRunResponse:
         steps = list(request.steps)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from flowhub_assets.errors import ParamsRefused
 
-#: Up to here a double holds each integer.
-_EXACT = 2**53
-#: So deep a schema is followed; what lies deeper, or in a circle, says nothing of a number.
-_DEEPEST = 20
+#: Up to here a double tells each integer from its neighbours: 2**53 might have been 2**53 + 1.
+_EXACT = 2**53 - 1
 
 _Fault = tuple[str, str, str]
 
@@ -22,7 +20,7 @@ def params_of(struct: Struct, schema: Mapping[str, Any]) -> dict[str, Any]:
     """The params that a Struct holds, for a pipeline whose params have this schema.
 
     A whole number is an int, except where the schema says ``number``. Raises ParamsRefused, which names each field:
-    a number beyond 2**53 that is to be an integer, one that is not finite, a value of no kind.
+    a number of 2**53 or more that is to be an integer, one that is not finite, a value of no kind.
     """
     faults: list[_Fault] = []
     params = {name: _json(value, [schema], (name,), schema, faults) for name, value in struct.fields.items()}
@@ -72,10 +70,14 @@ def _set(into: Value, value: Any) -> None:
 
 
 def _json(
-    value: Value, schemas: list[Any], path: tuple[str | int, ...], whole: Mapping[str, Any], faults: list[_Fault]
+    value: Value,
+    schemas: list[Mapping[str, Any]],
+    path: tuple[str | int, ...],
+    whole: Mapping[str, Any],
+    faults: list[_Fault],
 ) -> Any:
     """``schemas`` are those of what the value stands in; ``path`` ends with its name or index there."""
-    mine = list(_inside(schemas, path[-1], whole))
+    mine = _inside(schemas, path[-1], whole)
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
@@ -99,35 +101,39 @@ def _number(number: float, words: set[str], path: tuple[str | int, ...], faults:
     if abs(number) <= _EXACT:
         return int(number)
     if "integer" in words:
-        what = f"{_told(path)} is {number:.17g}: beyond 2^53 a Struct does not hold each integer"
+        what = f"{_told(path)} is {number:.17g}: from 2^53 on a Struct does not hold each integer"
         faults.append((_told(path), what, "send it over HTTP, or make the param a string"))
     return number
 
 
-def _inside(schemas: list[Any], step: str | int, whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _inside(schemas: list[Mapping[str, Any]], step: str | int, whole: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The schemas of what stands at ``step`` in a value of any of ``schemas``, choices and references followed."""
-    for schema in schemas:
-        if isinstance(step, str):
-            properties = schema.get("properties")
-            inner = properties.get(step) if isinstance(properties, Mapping) else None
-            inner = schema.get("additionalProperties") if inner is None else inner
-        else:
-            first = schema.get("prefixItems")
-            listed = isinstance(first, (list, tuple)) and step < len(first)
-            inner = first[step] if listed else schema.get("items")
-        yield from _followed(inner, whole, _DEEPEST)
+    return _followed([_part(schema, step) for schema in schemas], whole)
 
 
-def _followed(schema: Any, whole: Mapping[str, Any], deeper: int) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(schema, Mapping) or deeper == 0:
-        return
-    yield schema
-    for word in ("anyOf", "oneOf", "allOf"):
-        choices = schema.get(word)
-        for choice in choices if isinstance(choices, (list, tuple)) else ():
-            yield from _followed(choice, whole, deeper - 1)
-    if isinstance(reference := schema.get("$ref"), str):
-        yield from _followed(_found(reference, whole), whole, deeper - 1)
+def _part(schema: Mapping[str, Any], step: str | int) -> Any:
+    if isinstance(step, str):
+        properties = schema.get("properties")
+        inner = properties.get(step) if isinstance(properties, Mapping) else None
+        return schema.get("additionalProperties") if inner is None else inner
+    first = schema.get("prefixItems")
+    return first[step] if isinstance(first, (list, tuple)) and step < len(first) else schema.get("items")
+
+
+def _followed(waiting: list[Any], whole: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Each schema once: references may go in circles."""
+    found: dict[int, Mapping[str, Any]] = {}
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, Mapping) or id(one) in found:
+            continue
+        found[id(one)] = one
+        for word in ("anyOf", "oneOf", "allOf"):
+            choices = one.get(word)
+            waiting += choices if isinstance(choices, (list, tuple)) else ()
+        if isinstance(reference := one.get("$ref"), str):
+            waiting.append(_found(reference, whole))
+    return list(found.values())
 
 
 def _found(reference: str, whole: Any) -> Any:
