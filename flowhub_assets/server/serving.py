@@ -16,8 +16,10 @@ from flowhub_assets.errors import InputError
 from flowhub_assets.server.access import require_token_to_listen
 from flowhub_assets.server.backend import Backend, launching_in_background
 from flowhub_assets.server.metrics import Metrics
+from flowhub_assets.server.rate_limit import RateLimit
 from flowhub_assets.server.rest.app import create_app
 from flowhub_assets.server.rest.guard import Limits
+from flowhub_assets.server.rpc.server import Certificates, RpcServer, start_grpc
 
 #: Seconds that requests which have begun may take when the server ends.
 _LAST_SECONDS = 20
@@ -76,15 +78,44 @@ async def _serve(backend: Backend, listening: Listening, ready: Callable[[], Non
     )
     http = _Uvicorn(config)
 
+    ended = asyncio.Event()
+
     def end() -> None:
         http.should_exit = True
+        ended.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    door = bound(listening.host, listening.port)
-    ready()
-    await http.serve([door])
+    with contextlib.closing(bound(listening.host, listening.port)) as door:
+        rpc = await _start_grpc(backend, listening, metrics) if listening.grpc_port else None
+        rpc_ends = asyncio.create_task(_end_rpc(rpc, ended))
+        ready()
+        try:
+            await http.serve([door])
+        finally:
+            ended.set()
+            await rpc_ends
+
+
+async def _end_rpc(rpc: RpcServer | None, ended: asyncio.Event) -> None:
+    await ended.wait()
+    if rpc is not None:
+        await rpc.end(_LAST_SECONDS)
+
+
+async def _start_grpc(backend: Backend, listening: Listening, metrics: Metrics) -> RpcServer:
+    tls, limits = listening.tls, listening.limits
+    certificates = Certificates(tls.certificate.read_bytes(), tls.key.read_bytes()) if tls else None
+    return await start_grpc(
+        backend,
+        listening.host,
+        listening.grpc_port,
+        certificates=certificates,
+        most_bytes=limits.body,
+        rate=RateLimit(limits.per_second, limits.burst),
+        metrics=metrics,
+    )
 
 
 def bound(host: str, port: int) -> socket.socket:
