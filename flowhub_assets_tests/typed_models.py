@@ -7,12 +7,13 @@ import datetime
 import decimal
 import enum
 import uuid
-from typing import Any, Optional
+from typing import Any
 
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 UTC = datetime.UTC
+_TOKEN = uuid.UUID(int=7)
 
 
 class Speed(enum.Enum):
@@ -35,7 +36,7 @@ class Place:
 
     name: str
     depth: int = 0
-    inside: Optional[Place] = None
+    inside: Place | None = None
 
 
 class Window(BaseModel):
@@ -44,7 +45,7 @@ class Window(BaseModel):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     start: datetime.datetime
-    length: Optional[datetime.timedelta] = None
+    length: datetime.timedelta | None = None
     seal: bytes = b""
 
 
@@ -59,17 +60,17 @@ class Order:
     level: Level = Level.LOW
     amount: decimal.Decimal = decimal.Decimal("1.5")
     ratio: float = 0.5
-    count: Optional[int] = None
+    count: int | None = None
     is_dry: bool = False
-    token: uuid.UUID = uuid.UUID(int=7)
-    day: Optional[datetime.date] = None
+    token: uuid.UUID = _TOKEN
+    day: datetime.date | None = None
     data: bytes = b""
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     places: list[Place] = dataclasses.field(default_factory=list)
     by_number: dict[int, Window] = dataclasses.field(default_factory=dict)
     labels: set[str] = dataclasses.field(default_factory=set)
     tags: list[str] = dataclasses.field(default_factory=lambda: ["new"])
-    maybe: Optional[list[int]] = None
+    maybe: list[int] | None = None
     grid: list[list[int]] = dataclasses.field(default_factory=list)
     levels: list[Level] = dataclasses.field(default_factory=list)
     anything: Any = None
@@ -83,7 +84,7 @@ class OrderModel(BaseModel):
     urls: list[str] = Field(min_length=1, description="What is read.")
     where: Place
     speed: Speed = Speed.FAST
-    window: Optional[Window] = None
+    window: Window | None = None
     share: float = Field(0.5, ge=0, le=1)
     seal: bytes = b""
     kind: str = Field("plain", alias="kindOfOrder")

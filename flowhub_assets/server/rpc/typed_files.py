@@ -98,15 +98,16 @@ class _File:
     def taken(self, kind: Any) -> str | None:
         """The name for a class that has none yet; None if it has."""
         name = camel(kind.__name__)
-        known = self.kinds.setdefault(name, kind)
-        if known is kind and not any(one.name == name for one in (*self.file.message_type, *self.file.enum_type)):
+        if name not in self.kinds:
+            self.kinds[name] = kind
             return name
+        known = self.kinds[name]
         if known is not kind:
             raise DefinitionError(
                 f"two classes of {self.runnable.pipeline.name} are called {name}",
                 where=self.runnable.pipeline.source,
                 effect="one .proto cannot have both",
-                remedy=f"rename one of {known.__module__}.{known.__qualname__} and {kind.__module__}.{kind.__qualname__}",
+                remedy=f"rename one: they stand in {known.__module__} and {kind.__module__}",
             )
         return None
 
