@@ -6,6 +6,7 @@ Dagster's storage later, with the times at which they happened.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import tempfile
@@ -14,8 +15,17 @@ from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, EventLogEntry, JobDefinition
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    EventLogEntry,
+    InitLoggerContext,
+    JobDefinition,
+    logger,
+)
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS, DagsterEventType
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan, job_execution_iterator
@@ -31,9 +41,15 @@ from typing_extensions import override
 from flowhub_assets.executor.event_batch import batched_events
 from flowhub_assets.executor.hybrid import hybrid_executor
 
-#: Laid over the run config of such a run: nothing goes to the server's own output, and no cluster is asked.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: Laid over the run config of such a run: no cluster is asked; nothing is printed.
 _LOCAL: dict[str, Any] = {"execution": {"config": {"step_handler": {"local": {}}}}}
+_SILENT: dict[str, Any] = {"loggers": {"silent": {}}}
+
+
+@logger
+def _silent(_context: InitLoggerContext) -> logging.Logger:
+    """In the place of Dagster's console logger, which sets up the loggers of the whole process for each run."""
+    return logging.Logger("flowhub.silent", logging.CRITICAL + 1)  # noqa: LOG001 - known to nobody else
 
 
 class RecordingInstance(DagsterInstance):
@@ -47,19 +63,22 @@ class RecordingInstance(DagsterInstance):
         self._settings = {**dict(instance._settings), "telemetry": {"enabled": False}}
         self._told: dict[str, list[EventLogEntry]] = {}
         self._runs_here: dict[str, DagsterRun] = {}
+        self._silent_jobs: WeakKeyDictionary[JobDefinition, JobDefinition] = WeakKeyDictionary()
 
     def run(self, job: JobDefinition, run: DagsterRun) -> list[EventLogEntry]:
         """Runs the job to its end in this thread and threads beside it; all that the run tells, in order.
 
         A step that fails is told, not raised. Raises what Dagster says of run config that does not fit.
         """
-        config = {**run.run_config, **_QUIET, **(_LOCAL if job.executor_def.name == hybrid_executor.name else {})}
-        plan = create_execution_plan(job, run_config=config)
+        silent = self._silent_jobs.get(job)
+        if silent is None:
+            silent = self._silent_jobs[job] = job.with_logger_defs({"silent": _silent})
+        plan = create_execution_plan(silent, run_config=run.run_config)
         around = PlanOrchestrationContextManager(
             context_event_generator=orchestration_context_event_generator,
-            job=InMemoryJob(job),
+            job=InMemoryJob(silent),
             execution_plan=plan,
-            run_config=config,
+            run_config=run.run_config,
             dagster_run=run,
             instance=self,
             raise_on_error=False,
@@ -82,6 +101,15 @@ class RecordingInstance(DagsterInstance):
     def get_run_by_id(self, run_id: str) -> DagsterRun | None:
         return self._runs_here.get(run_id) or super().get_run_by_id(run_id)
 
+    @override
+    def get_yaml_python_handlers(self) -> list[logging.Handler]:
+        return []  # Dagster closes all handlers of the process to make these: no thread may be logging meanwhile
+
+    @property
+    @override
+    def managed_python_loggers(self) -> list[str]:
+        return []  # what else this process logs is not the run's
+
     @property
     @override
     def is_persistent(self) -> bool:
@@ -99,11 +127,12 @@ class _ReadOnly:
 
 
 def run_of(job: JobDefinition, run_id: str, run_config: Mapping[str, Any], tags: Mapping[str, str]) -> DagsterRun:
-    """A run of the job as its steps see it."""
+    """A run of the job as its steps here see it."""
+    here = {**_SILENT, **(_LOCAL if job.executor_def.name == hybrid_executor.name else {})}
     return DagsterRun(
         job_name=job.name,
         run_id=run_id,
-        run_config=run_config,
+        run_config={**run_config, **here},
         status=DagsterRunStatus.NOT_STARTED,
         tags={**job.run_tags, **tags},
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from dagster import DagsterInstance
 
@@ -17,6 +18,7 @@ from flowhub_assets.server.access import Doorkeeper
 from flowhub_assets.server.catalogue import Catalogue
 from flowhub_assets.server.launching import Launcher, require_queue
 from flowhub_assets.server.runs import Runs
+from flowhub_assets.server.warm_engine import WarmEngine
 from flowhub_assets.store.database import Database, open_database
 from flowhub_assets.to_dagster.queue_sensor import keep_pools
 from flowhub_assets.to_dagster.repository import CodeLocation
@@ -54,11 +56,15 @@ class Backend:
     launcher: Launcher
     runs: Runs
     doorkeeper: Doorkeeper
+    warm: WarmEngine
 
     def run_url(self, run_id: str) -> str:
         """The run's page in Dagster's UI; "" where that is not known."""
-        ui = self.surroundings.ui.rstrip("/")
-        return f"{ui}/runs/{run_id}" if ui else ""
+        return _run_url(self.surroundings.ui, run_id)
+
+
+def _run_url(ui: str, run_id: str) -> str:
+    return f"{ui.rstrip('/')}/runs/{run_id}" if ui else ""
 
 
 @contextmanager
@@ -76,7 +82,9 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
         runs = Runs(catalogue, database, launcher, surroundings.queues, drop)
         doorkeeper = Doorkeeper(database, is_open=surroundings.is_open)
         _set_pools(instance, surroundings.queues)
-        yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper)
+        warm = WarmEngine(instance, database, catalogue, runs, partial(_run_url, surroundings.ui))
+        with closing(warm):
+            yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper, warm)
     finally:
         database.close()
 

@@ -48,13 +48,16 @@ class Launcher:
 
     def launch(self, submission: Submission) -> None:
         """Raises NotFound if the pipeline is gone, and whatever Dagster's storage raises if it is away."""
-        entry = self.catalogue.get(submission.pipeline)
-        if submission.order.again is not None:
-            created = self._create_again(entry, submission, submission.order.again)
-        else:
-            created = self._create(entry, submission)
+        created = self.create(submission)
         if created or self._is_unqueued(submission.run_id):
             enqueue(self.instance, submission.run_id)
+
+    def create(self, submission: Submission) -> bool:
+        """Puts its run into Dagster, not yet queued. False if there is one of that id. Raises what ``launch`` does."""
+        entry = self.catalogue.get(submission.pipeline)
+        if submission.order.again is not None:
+            return self._create_again(entry, submission, submission.order.again)
+        return self._create(entry, submission)
 
     def _create(self, entry: Entry, submission: Submission) -> bool:
         config = run_config_of(entry, submission.order)

@@ -17,6 +17,7 @@ from flowhub_assets.server.access import require_token_to_listen
 from flowhub_assets.server.backend import Backend, launching_in_background
 from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rate_limit import RateLimit
+from flowhub_assets.server.recording import recording_in_background
 from flowhub_assets.server.rest.app import create_app
 from flowhub_assets.server.rest.guard import Limits
 from flowhub_assets.server.rpc.server import Certificates, RpcServer, start_grpc
@@ -60,7 +61,7 @@ def serve(backend: Backend, listening: Listening, ready: Callable[[], None] = la
     Raises InputError too where it would listen to other machines while nobody has a token.
     """
     require_token_to_listen(backend.database, listening.host)
-    with launching_in_background(backend):
+    with launching_in_background(backend), recording_in_background(backend):
         asyncio.run(_serve(backend, listening, ready))
 
 
