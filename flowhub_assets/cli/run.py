@@ -1,4 +1,4 @@
-"""``flowhub run FILE``: runs one pipeline of a file, YAML or Python, on this machine."""
+"""``flowhub run FILE``: runs one pipeline of a file, YAML or Python, on this machine. A name goes to start.py."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ Usage: flowhub run FILE [NAME] [OPTIONS]
   --param NAME=VALUE   a param of the pipeline; VALUE is a text, or JSON for other types. May be repeated.
 
   flowhub run FILE --help lists the params of its pipelines, and all other options: those of a workflow script.
+
+Usage: flowhub run PIPELINE [OPTIONS]
+
+  Start a run of a pipeline by its name, in the Dagster of DAGSTER_HOME or on a server (--url), and print its id.
+
+  flowhub run PIPELINE --help lists the options.
 """
 
 
 @click.command(
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
-    short_help="Run one pipeline of a file on this machine.",
+    short_help="Run one pipeline of a file on this machine, or start one by its name in Dagster.",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def run(words: tuple[str, ...]) -> None:
@@ -38,11 +44,20 @@ def run(words: tuple[str, ...]) -> None:
     if not words or words[0] in ("--help", "-h"):
         click.echo(_USAGE, nl=False, err=not words)
         raise SystemExit(0 if words else WRONG)
+    if _is_name(words[0]):
+        from flowhub_assets.cli.start import start
+
+        start.main(list(words), "flowhub run")
     try:
         raise SystemExit(_run(words))
     except FlowhubError as error:
         click.echo(str(error), err=True)
         raise SystemExit(WRONG) from None
+
+
+def _is_name(word: str) -> bool:
+    """Whether it is a pipeline's name, not a file's: none of a file's marks, and no such file."""
+    return not (word.startswith("-") or "." in word or "/" in word or os.sep in word or os.path.isfile(word))
 
 
 def _run(words: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.catalogue import Entry
 from flowhub_assets.server.run_steps import following
 from flowhub_assets.server.run_views import RunView, no_run, step_names, submission_of, view_run
-from flowhub_assets.server.runs import KEY_LIFETIME, Started, StartRequest
+from flowhub_assets.server.runs import Started, StartRequest
 from flowhub_assets.store.submissions import ACCEPTED, CANCELLED, LAUNCHED, WAITING, Order, Submission
 
 _QUEUED = frozenset({DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED})
@@ -96,7 +96,7 @@ def retry_run(
         accepted=now,
         due=now,
     )
-    request = StartRequest(entry.pipeline.name, key=key, key_lifetime=KEY_LIFETIME, door="retry", caller=caller.name)
+    request = StartRequest(submission.pipeline, key=key, door="retry", caller=caller.name, peer=caller.peer)
     return backend.runs.take(submission, request)
 
 
