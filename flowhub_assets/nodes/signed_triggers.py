@@ -43,10 +43,14 @@ def is_credential_header(name: str) -> bool:
     return _CREDENTIAL_HEADER.search(name) is not None
 
 
-def _header(name: str) -> str:
+def _any_header(name: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", name):
         raise Unfit("must be the name of an HTTP header", "")
-    if is_credential_header(name):
+    return name
+
+
+def _header(name: str) -> str:
+    if is_credential_header(_any_header(name)):
         raise Unfit("must not be a header that holds a credential or a signature", "A run needs none of them.")
     return name.lower()
 
@@ -71,8 +75,8 @@ class SignedConfig(NodeConfig):
         max_length=10,
         description="Names of the environment variables, or of the profile's values, that hold the keys: any may sign.",
     )
-    header: str | None = Field(
-        None, max_length=100, description="For stripe: the header of the signature, where it is not Stripe-Signature."
+    header: Annotated[str, AfterValidator(_any_header)] | None = Field(
+        None, description="For stripe: the header of the signature, where it is not Stripe-Signature."
     )
     tolerance: Seconds = Field(
         300, gt=0, le=86_400, description="How old a delivery may be by its timestamp, where the signature has one."

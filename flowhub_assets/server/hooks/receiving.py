@@ -86,17 +86,23 @@ def receive(backend: Backend, arrived: Arrived, caller: Callable[[], Caller]) ->
 
 def answer_of(backend: Backend, pending: Pending) -> Answer | Pending:
     """What a delivery was answered meanwhile."""
-    with backend.database.begin() as connection:
+    with backend.database.read() as connection:
         found = deliveries.find(connection, pending.pipeline, pending.delivery, time.time())
-        if found is None or found.answer is not None:
-            return found.answer if found and found.answer else pending
-        submission = submissions.find(connection, found.run_id)
-        if submission is not None and submission.state == submissions.ANSWERING:
-            return pending
-        # Whoever began to answer is gone: the run is Dagster's, as any other's.
-        answer = accepted(backend, found.run_id)
-        deliveries.answer_with(connection, pending.pipeline, pending.delivery, answer)
-    return answer
+        submission = submissions.find(connection, found.run_id) if found and not found.answer else None
+    if found is None or found.answer is not None:
+        return found.answer if found and found.answer else pending
+    if submission is not None and submission.state == submissions.ANSWERING:
+        return pending
+    # Whoever began to answer is gone: the run is Dagster's, as any other's.
+    return _first(backend, pending.pipeline, pending.delivery, accepted(backend, found.run_id))
+
+
+def _first(backend: Backend, pipeline: str, delivery: str, answer: Answer) -> Answer:
+    """The answer of a delivery: this one, if it has none yet."""
+    with backend.database.begin() as connection:
+        deliveries.answer_with(connection, pipeline, delivery, answer)
+        found = deliveries.find(connection, pipeline, delivery, time.time())
+    return found.answer if found and found.answer else answer
 
 
 def accepted(backend: Backend, run_id: str) -> Answer:
@@ -212,12 +218,7 @@ def _answered(
         return _answer(reply)
     # The run goes on. What came first is the answer, also when the pipeline's own is there later.
     answer = accepted(backend, submission.run_id)
-    if delivery is None:
-        return answer
-    with backend.database.begin() as connection:
-        deliveries.answer_with(connection, submission.pipeline, delivery, answer)
-        found = deliveries.find(connection, submission.pipeline, delivery, submission.accepted)
-    return found.answer if found and found.answer else answer
+    return answer if delivery is None else _first(backend, submission.pipeline, delivery, answer)
 
 
 def _answer(reply: warm.Reply) -> Answer:
