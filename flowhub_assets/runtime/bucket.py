@@ -63,6 +63,11 @@ class BucketStorage(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
+    @property
+    def config(self) -> S3Config:
+        """The bucket and how to reach it."""
+        return self._config
+
     @abstractmethod
     def _new_client(self, config: S3Config, limits: S3Limits) -> S3Client:
         """A client for this process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowhub_assets.errors import ObjectMissing, StorageError, ValueMissing
@@ -10,6 +11,15 @@ from flowhub_assets.runtime.json_form import to_json_form
 
 if TYPE_CHECKING:
     from flowhub_assets.runtime.storage import Storage
+
+
+_RUN = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_VALUE_KEY = re.compile(rf"[^/]+/(?:(?:runs/)?{_RUN}/.+|latest/[^/]+\.json)", re.DOTALL)
+
+
+def is_value_key(key: str) -> bool:
+    """Whether a key is one that runs give to what they keep: values of tasks, and files uploaded without a key."""
+    return _VALUE_KEY.fullmatch(key) is not None
 
 
 def encode_value(value: Any, task_name: str) -> bytes:

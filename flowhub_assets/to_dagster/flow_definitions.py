@@ -26,6 +26,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.assets import asset_key, flow_assets, flow_resources
 from flowhub_assets.to_dagster.graph_definitions import asset_keys, graph_definitions
 from flowhub_assets.to_dagster.graphs import is_graph
+from flowhub_assets.to_dagster.object_arrival import object_sensors
 from flowhub_assets.to_dagster.ops import failure_op
 from flowhub_assets.to_dagster.run_tags import run_tags
 from flowhub_assets.to_dagster.triggers import asset_sensors, interval_sensors, schedules_for
@@ -87,7 +88,11 @@ def flow_definitions(runnable: Runnable, shared: dict[str, Any], executor: Execu
         job=job,
         failure_job=_failure_job(runnable, shared, executor),
         schedules=tuple(schedules_for(runnable.pipeline, job)),
-        sensors=(*interval_sensors(runnable.pipeline, job), *asset_sensors(runnable.pipeline, job)),
+        sensors=(
+            *interval_sensors(runnable.pipeline, job),
+            *asset_sensors(runnable.pipeline, job),
+            *object_sensors(runnable.pipeline, job),
+        ),
     )
 
 

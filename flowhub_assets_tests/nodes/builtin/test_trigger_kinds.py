@@ -32,7 +32,15 @@ def test_a_schedule_gives_its_time() -> None:
 
 def test_an_object_gives_its_url() -> None:
     trigger = {"type": "object-arrival", "url": "s3://b/in/1.csv", "key": "in/1.csv", "size": 3}
-    assert given("object-arrival", trigger) == {**trigger, "time": None, "trigger": trigger}
+    objects = [{"url": "s3://b/in/1.csv", "key": "in/1.csv", "size": 3, "time": None}]
+    assert given("object-arrival", trigger) == {**trigger, "time": None, "trigger": trigger, "objects": objects}
+
+
+def test_a_batch_gives_all_its_objects() -> None:
+    objects = [{"url": f"s3://b/in/{number}.csv", "key": f"in/{number}.csv", "size": 3} for number in range(3)]
+    found = given("object-arrival", {"type": "object-arrival", "objects": objects})
+    assert (found["objects"], found["url"], found["key"], found["size"]) == (objects, None, None, None)
+    assert given("object-arrival", {"type": "manual"})["objects"] == []
 
 
 def test_a_person_gives_data() -> None:
