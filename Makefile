@@ -2,6 +2,8 @@
 
 VENV   ?= .venv
 PORT   ?= 3000
+HTTP   ?= 8000
+GRPC   ?= 50051
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import venv' 2>/dev/null && echo $$p && break; done)
 
 BIN   := $(VENV)/bin
@@ -37,8 +39,8 @@ help: ## list the targets
 demo: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## run the shipped pipelines through Dagster and print a table
 	$(BIN)/flowhub demo
 
-dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI and the daemon on http://localhost:3000 (PORT=...)
-	$(BIN)/flowhub demo-services $(BIN)/dagster dev --port $(PORT)
+dev: $(VENV)/.demo $(HOME_HERE)/dagster.yaml ## the UI on http://localhost:3000, HTTP and gRPC (PORT, HTTP, GRPC=...)
+	$(BIN)/flowhub dev --port $(PORT) --http-port $(HTTP) --grpc-port $(GRPC)
 
 dev-airflow: $(VENV)/.python $(HOME_AIRFLOW)/dagster.yaml ## a folder of legacy Airflow DAGs in the UI (DAGS=folder, PORT=...)
 	$(BIN)/python -c 'from flowhub_assets_tests.airflow.environments import environment; environment("2")'
@@ -96,7 +98,7 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo]'
+	$(PIP) --editable '.[demo,server]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(DECIDING)
@@ -104,7 +106,7 @@ $(VENV)/.dev: $(VENV)/.python $(DECIDING)
 	@touch $(VENV)/.demo $@
 
 $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo,screenshots]'
+	$(PIP) --editable '.[demo,screenshots,server]'
 	@touch $@
 
 $(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml: deploy/dagster.yaml

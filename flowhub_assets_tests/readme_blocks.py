@@ -154,9 +154,10 @@ def _run(block: Block, command: list[str], folder: Path, environment: Mapping[st
 
 def _serve(block: Block, command: list[str], folder: Path, environment: Mapping[str, str], seconds: float) -> str:
     port = free_port()
+    ports = {"PORT": str(port), "HTTP": str(free_port()), "GRPC": str(free_port())}
     log = folder / ".served.log"
     with log.open("w") as out:
-        process = _start(command, folder, {**environment, "PORT": str(port)}, stdout=out.fileno())
+        process = _start(command, folder, {**environment, **ports}, stdout=out.fileno())
         try:
             answered = _answers(f"http://127.0.0.1:{port}/", process, seconds)
         finally:

@@ -148,7 +148,7 @@ def dev(checkout: Path) -> Iterator[int]:
     log = checkout / "dev.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            ["make", "dev", f"PORT={port}"],
+            ["make", "dev", f"PORT={port}", f"HTTP={free_port()}", f"GRPC={free_port()}"],
             cwd=checkout,
             env=plain_environment(),
             stdin=subprocess.DEVNULL,

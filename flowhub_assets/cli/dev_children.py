@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 #: The last lines of a child that are told when it dies.
 _LAST_LINES = 25
 #: Seconds that a child and its own may take to end before they are killed.
-_GRACE_SECONDS = 30.0
+_GRACE_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
 
 

@@ -6,6 +6,8 @@ with live_runs(base) as live: live.verb("run", "steps", "--wait")
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from click.testing import CliRunner, Result
 from flowhub_assets.cli.__main__ import flowhub
 from flowhub_assets.server.backend import Backend
 from flowhub_assets_tests.server.backends import backend_over, served
-from flowhub_assets_tests.to_dagster.dagster_stack import Stack, dagster_stack
+from flowhub_assets_tests.to_dagster.dagster_stack import Stack, dagster_stack, stack_environment
 from flowhub_assets_tests.workflows import location_of
 
 STEPS = """
@@ -70,7 +72,18 @@ class Live:
         }
         return CliRunner().invoke(flowhub, list(words), env=env, input=stdin)
 
-    def wait(self, until: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    @contextlib.contextmanager
+    def process(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """``flowhub`` over the server, as a process that goes on."""
+        command = [sys.executable, "-m", "flowhub_assets.cli", *words]
+        env = {**stack_environment(self.stack.base), "FLOWHUB_URL": self.url}
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def wait(self, until: Callable[[], Any], what: str, seconds: float = 90) -> Any:
         """Looks until ``until`` gives something."""
         last = time.monotonic() + seconds
         while time.monotonic() < last:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +30,7 @@ def held(live: Live) -> Iterator[Live]:
 
 
 def printed(live: Live, run_id: str, line: str) -> None:
+    """Waits until a step of the run has said so."""
     live.wait(lambda: line in live.verb("logs", run_id).stdout, f"{line!r} of run {run_id}")
 
 
@@ -81,6 +81,7 @@ def test_chosen_steps_are_taken_up_with_what_follows_them(live: Live, how: str) 
     assert first.exit_code == 0, first.output
     (run,) = json_lines(live.verb("runs", "--limit", "1", "--json", how=how).stdout)
     again = live.verb("retry", run["run_id"], "--step", "third", "--wait", how=how)
+    assert again.exit_code == 0, again.output
     assert json.loads(again.stdout) == {"result": 5}
     newest = json_lines(live.verb("runs", "--limit", "1", "--json", how=how).stdout)[0]
     assert [step["step"] for step in live_view(live, newest["run_id"])] == ["third"]
@@ -123,19 +124,14 @@ def test_a_timeout_leaves_the_run_alone(held: Live, how: str) -> None:
 @HOW
 def test_a_log_is_followed_to_the_end_of_the_run(held: Live, how: str) -> None:
     run_id = held.verb("run", "steps", "--param", "n=7", how=how).stdout.strip()
-    printed(held, run_id, "second | second begins")
-    told: list[Any] = []
-    following = [
-        threading.Thread(target=lambda words=words: told.append(held.verb("logs", *words, "--follow", how="remote")))
-        for words in ((run_id, "third"), (run_id,))
-    ]
-    for thread in following:
-        thread.start()
-    (held.stack.base / "go").touch()
-    for thread in following:
-        thread.join(120)
-    assert sorted(len(one.stdout.splitlines()) > 1 for one in told) == [False, True], [one.output for one in told]
-    assert min((one.stdout for one in told), key=len) == "third ends\n"
+    with held.process("logs", run_id, "third", "--follow") as third, held.process("logs", run_id, "-f") as whole:
+        assert whole.stdout is not None
+        while whole.stdout.readline() != "second | second begins\n":
+            assert whole.poll() is None
+        (held.stack.base / "go").touch()
+        assert third.communicate(timeout=100)[0] == "third ends\n"
+        assert whole.communicate(timeout=100)[0].splitlines()[-1] == "run succeeded"
+    assert held.verb("logs", run_id, "third", "--follow", how=how).stdout == "third ends\n"
 
 
 def test_a_watcher_who_presses_ctrl_c_leaves_the_run_alone(held: Live, monkeypatch: pytest.MonkeyPatch) -> None:
