@@ -57,6 +57,7 @@ location = CodeLocation(
     },
     executor=hybrid_executor_with(settings.kubernetes),
     sensors=[queue_sensor()],
+    alerts=settings.alerts,
 )
 
 defs = location.repository()

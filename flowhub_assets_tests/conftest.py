@@ -21,7 +21,7 @@ def workflows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflows:
     """An empty folder for workflow files; the test's working directory is a fresh one, so ./tmp lies there."""
     from flowhub_assets_tests.workflows import Workflows
 
-    for name in ("FLOWHUB_ENV", "FLOWHUB_PIPELINES", "DAGSTER_HOME"):
+    for name in ("FLOWHUB_ENV", "FLOWHUB_PIPELINES", "FLOWHUB_DATABASE", "FLOWHUB_ALERTS", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     monkeypatch.chdir(tmp_path)

@@ -89,21 +89,7 @@ def definitions() -> dict[str, Schema]:
                 "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
             }
         ),
-        "partitions": _object(
-            {
-                "every": ({"enum": list(SPANS)}, "How long each is; weeks begin on Sunday."),
-                "start": (_TEXT, "The first day: 2026-01-01."),
-                "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
-            },
-            required=("every", "start"),
-        ),
-        "dedupe": _object(
-            {
-                "key": (_TEXT, "A text, or a template: {{$today}}, {{$partition.key}}, {{params.city}}."),
-                "lifetime": (_ref("duration"), "How long a key is held."),
-            },
-            required=("key", "lifetime"),
-        ),
+        **_timing(),
         "param": {
             **_OBJECT,
             "description": "A JSON Schema. With a default, a run may leave the param out.",
@@ -195,6 +181,26 @@ def node_parts() -> dict[str, Schema]:
                     "own, never when this file is read or checked.",
                 ),
             }
+        ),
+    }
+
+
+def _timing() -> dict[str, Schema]:
+    return {
+        "partitions": _object(
+            {
+                "every": ({"enum": list(SPANS)}, "How long each is; weeks begin on Sunday."),
+                "start": (_TEXT, "The first day: 2026-01-01."),
+                "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
+            },
+            required=("every", "start"),
+        ),
+        "dedupe": _object(
+            {
+                "key": (_TEXT, "A text, or a template: {{$today}}, {{$partition.key}}, {{params.city}}."),
+                "lifetime": (_ref("duration"), "How long a key is held."),
+            },
+            required=("key", "lifetime"),
         ),
     }
 

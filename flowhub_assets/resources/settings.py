@@ -16,7 +16,7 @@ a variable beats it. A profile in it serves the flows that lack one of that name
     [tool.flowhub.kubernetes]   # as step_handler.auto in a run's config, which beats it
     seconds_to_start = 1800
 
-Queues, pools and patience are explained in resources/queues.py.
+Queues, pools and patience are explained in resources/queues.py, alerts in resources/alerts.py.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from typing import Any
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.resources.alerts import Alerts, alerts_of
 from flowhub_assets.resources.queues import Queues, patience_of, pools_of, queues_of
 
-_SETTINGS = ("pipelines", "shipped", "env", "kubernetes", "queues", "pools", "patience")
+_SETTINGS = ("pipelines", "shipped", "env", "kubernetes", "queues", "pools", "patience", "alerts")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Settings:
     shipped: bool = True
     kubernetes: Mapping[str, Any] = field(default_factory=dict)
     queues: Queues = field(default_factory=Queues)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 def read_settings(
@@ -72,6 +74,7 @@ def read_settings(
         shipped=table.get("shipped", True),
         kubernetes=table.get("kubernetes", {}),
         queues=_queues(table, project) if project else Queues(),
+        alerts=alerts_of(table, project) if project else Alerts(),
     )
 
 

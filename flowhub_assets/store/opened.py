@@ -1,4 +1,4 @@
-"""The database of this process, opened once: what sensors and schedules ask at each of their ticks."""
+"""Which database is a Dagster's: opened once in a process, for sensors and schedules ask at each of their ticks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from flowhub_assets.store.database import Database
 
 _opened: dict[str, Database] = {}
@@ -15,15 +17,24 @@ _opened: dict[str, Database] = {}
 _opening = threading.Lock()
 
 
-def database_beside(root: str, environment: Mapping[str, str] | None = None) -> Database:
-    """The database of FLOWHUB_DATABASE, or the file in DAGSTER_HOME, which is ``root`` where it is not set.
+def url_of(instance: DagsterInstance, environment: Mapping[str, str] | None = None) -> str:
+    """FLOWHUB_DATABASE; else the PostgreSQL of Dagster's own runs; else a file in DAGSTER_HOME.
 
-    Raises InputError for a URL that is none, Unavailable.
+    So processes of one Dagster find one another's rows, in pods without a folder of their own as well.
     """
-    from flowhub_assets.store.database import default_url, open_database
+    from flowhub_assets.store.database import default_url
 
     environment = os.environ if environment is None else environment
-    url = environment.get("FLOWHUB_DATABASE") or default_url(environment.get("DAGSTER_HOME") or root)
+    dagsters = getattr(instance.run_storage, "postgres_url", None)
+    home = environment.get("DAGSTER_HOME") or instance.root_directory
+    return environment.get("FLOWHUB_DATABASE") or dagsters or default_url(home)
+
+
+def database_of(instance: DagsterInstance, environment: Mapping[str, str] | None = None) -> Database:
+    """The database of that URL. Raises InputError for a URL that is none, Unavailable."""
+    from flowhub_assets.store.database import open_database
+
+    url = url_of(instance, environment)
     with _opening:
         if url not in _opened:
             _opened[url] = open_database(url)

@@ -32,6 +32,7 @@ from typing_extensions import override
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
+from flowhub_assets.resources.alerts import Alerts
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.clashes import Claim, Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
@@ -51,6 +52,7 @@ from flowhub_assets.to_dagster.invalid_files import (
 )
 from flowhub_assets.to_dagster.leftovers import leftover_sensors
 from flowhub_assets.to_dagster.plain_definitions import own_asset_keys, upstream_asset_keys
+from flowhub_assets.to_dagster.watch import watch_sensor
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ Load = Callable[[Path], LoadedFile]
 class CodeLocation:
     """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share.
 
-    ``sensors`` are those of the code location itself.
+    ``sensors`` are those of the code location itself, ``alerts`` says who is told what goes wrong in it.
     """
 
     folders: Sequence[Path]
@@ -77,6 +79,7 @@ class CodeLocation:
     resources: Mapping[str, Any]
     executor: ExecutorDefinition
     sensors: Sequence[SensorDefinition] = ()
+    alerts: Alerts = Alerts()  # noqa: RUF009 - frozen
 
     def repository(self) -> RepositoryDefinition:
         """The Dagster repository of these files, named as that of a Definitions object is: the UI hides the name."""
@@ -259,7 +262,8 @@ def _merged(loaded: _Loaded, location: CodeLocation) -> Definitions:
     flows, invalid = loaded.flows, one_for_each_key(loaded.invalid)
     jobs = [job for flow in flows for job in (flow.job, flow.failure_job) if job is not None]
     own = [sensor for flow in flows for sensor in flow.sensors]
-    sensors = [*own, failure_sensor(flows), invalid_sensor(invalid), *leftover_sensors(), *location.sensors]
+    told = [failure_sensor(flows), watch_sensor(flows, location.alerts), invalid_sensor(invalid)]
+    sensors = [*own, *told, *leftover_sensors(), *location.sensors]
     ours = Definitions(
         assets=[*(asset for flow in flows for asset in flow.assets), *map(invalid_asset, invalid)],
         asset_checks=[*(check for flow in flows for check in flow.checks), *map(invalid_check, invalid)],

@@ -16,7 +16,8 @@ from dagster import (
 )
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.to_dagster.starting import DEDUPE_TAG, dedupe_topic, start
+from flowhub_assets.to_dagster.dedupe import DEDUPE_TAG, dedupe_topic
+from flowhub_assets.to_dagster.starting import start
 from flowhub_assets_tests.workflows import Workflows
 
 PIPELINE = """\
@@ -93,13 +94,13 @@ def test_a_claim_whose_run_never_came_to_be_is_taken_over(workflows: Workflows, 
 
 def test_a_key_is_given_back_by_force(workflows: Workflows, instance: DagsterInstance) -> None:
     from flowhub_assets.store import seen
-    from flowhub_assets.store.opened import database_beside
+    from flowhub_assets.store.opened import database_of
 
     ticks = Ticks(workflows, instance)
     request = ticks.tick()
     assert isinstance(request, RunRequest)
     ticks.start_run(request)
-    with database_beside(instance.root_directory).begin() as connection:
+    with database_of(instance).begin() as connection:
         assert seen.drop(connection, dedupe_topic("told-once"), "Seoul/2026-03-04")
     assert isinstance(ticks.tick(), RunRequest)
 
