@@ -169,7 +169,7 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "repo": options.text("repo", words.get("repo"), "https://example.com/team/pipelines.git"),
         "path": options.text("path", words.get("path"), "pipelines/my_flow"),
         **timing(words),
-        "triggers": _webhook(words.get("webhook")),
+        "triggers": (*_webhook(words.get("webhook")), *_object_arrival(words.get("object_arrival"))),
     }
 
 
@@ -179,6 +179,15 @@ def _webhook(value: object) -> tuple[Trigger, ...]:
     if value is True:
         return (Trigger("webhook"),)
     return (Trigger("webhook", None, options.mapping("webhook", value, "{'signature': 'github', 'keys': ['KEY']}")),)
+
+
+def _object_arrival(value: object) -> tuple[Trigger, ...]:
+    if value is None:
+        return ()
+    given = options.mapping("object_arrival", value, "{'prefix': 'inbox/', 'pattern': '*.csv'}")
+    # Times are seconds, as a pipeline file has them.
+    told = {name: one.total_seconds() if hasattr(one, "total_seconds") else one for name, one in given.items()}
+    return (Trigger("object-arrival", None, told),)
 
 
 @overload
@@ -212,6 +221,7 @@ def flow(
     freshness: Optional[Union[float, timedelta]] = None,
     dedupe: Optional[Mapping[str, Any]] = None,
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
+    object_arrival: Optional[Mapping[str, Any]] = None,
     owners: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], Flow]: ...
 
@@ -231,10 +241,12 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     expression of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in
     ``timezone`` (an IANA name, UTC if none is given).
     ``webhook`` lets POST /hooks/NAME start it: True of whoever has an API token,
-    {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. ``owners`` are e-mail
-    addresses or 'team:name'. ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and
-    ``image_pull_secrets`` are Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can
-    be cloned from. Name and description default to the function's own and its docstring.
+    {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. With
+    ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
+    starts it, args['trigger']['url']. ``owners`` are e-mail addresses or 'team:name'. ``namespace``, ``volumes``,
+    ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are Kubernetes', and those of
+    every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and description default to the
+    function's own and its docstring.
 
     In a script that Python executes, this runs the script's command line and ends the process.
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from flowhub_assets.ir import cron
+from flowhub_assets.ir.arrival_checks import arrival_faults
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -90,6 +91,7 @@ def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
         yield from webhook_faults(trigger.config, where)
     elif kind == "object-arrival":
         yield from signature_faults(trigger.config, where)
+        yield from arrival_faults(trigger.config, where)
 
 
 def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:

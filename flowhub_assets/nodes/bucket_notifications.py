@@ -48,12 +48,22 @@ def notified_objects(document: Any) -> list[dict[str, Any]]:
 
 
 def arrivals(document: Any, config: Mapping[str, Any], bucket: str | None = None) -> list[dict[str, Any]]:
-    """Those of ``notified_objects`` that the trigger with this ``config`` waits for, in ``bucket`` if one is given."""
-    return [
+    """What each run is to find in ``{{trigger}}``: the objects that a trigger with this ``config`` waits for.
+
+    Only those of ``bucket`` if one is given. With ``per: batch`` all of them are one run's, under ``objects``.
+    """
+    found = [
         one
         for one in notified_objects(document)
         if (bucket is None or one["bucket"] == bucket) and is_wanted(one["key"], config)
     ]
+    return [batch(found)] if found and config.get("per") == "batch" else found
+
+
+def batch(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the one run for several arrivals, the newest last, finds in ``{{trigger}}``."""
+    objects = [{name: value for name, value in one.items() if name != "type"} for one in found]
+    return {"type": OBJECT_ARRIVAL, "time": found[-1].get("time"), "objects": objects}
 
 
 def is_wanted(key: str, config: Mapping[str, Any]) -> bool:
@@ -68,7 +78,10 @@ def is_wanted(key: str, config: Mapping[str, Any]) -> bool:
 
 
 def arrival_key(found: Mapping[str, Any]) -> str:
-    """The same text for the same arrival, told twice: buckets send some notifications again."""
+    """The same text for the same arrival, or batch of them, told twice: buckets send some notifications again."""
+    if "objects" in found:
+        told = [arrival_key(one) for one in found["objects"]]
+        return "objects:" + hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
     named = [str(found.get(name) or "") for name in ("bucket", "key", "version", "sequencer", "etag")]
     # A notification that tells neither is told apart by its time.
     told = named if any(named[2:4]) else [*named, str(found.get("time") or "")]

@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from dagster import JobDefinition, RunRequest, SensorDefinition, SensorEvaluationContext, SensorResult
+from dagster import JobDefinition, RunRequest, SensorDefinition, SensorEvaluationContext, SensorResult, SkipReason
 
 from flowhub_assets.ir.pipeline import Pipeline
-from flowhub_assets.names import dagster_name
-from flowhub_assets.nodes.bucket_notifications import OBJECT_ARRIVAL, is_wanted
+from flowhub_assets.nodes.bucket_notifications import OBJECT_ARRIVAL, batch, is_wanted
 from flowhub_assets.nodes.builtin.object_arrival import ObjectArrival
 from flowhub_assets.resources.object_pages import ObjectPages, StoredObject, object_pages
 from flowhub_assets.resources.profiles import ProfileResource
@@ -27,6 +26,7 @@ from flowhub_assets.runtime.s3_client import S3Limits
 from flowhub_assets.runtime.values import is_value_key
 from flowhub_assets.to_dagster.arrival_cursor import Bounds, Cursor, Taken, take
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, TRIGGER, params_key
+from flowhub_assets.to_dagster.starting import DEDUPE_TAG, start
 
 #: Dagster ends a tick after 60 seconds. A list that takes longer than this is gone on with at the next tick.
 LIST_SECONDS = 20.0
@@ -46,10 +46,11 @@ def object_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDef
         config = ObjectArrival.Config.model_validate(dict(trigger.config))
         key = params_key(pipeline)
         arrivals = Arrivals(pipeline, config, key if key in job.resource_defs else SHARED_PARAMS)
+        name = f"{job.name}_objects{f'_{number + 1}' if number else ''}"
         yield SensorDefinition(
-            name=f"{dagster_name(pipeline.name)}_objects{f'_{number + 1}' if number else ''}",
+            name=name,
             job=job,
-            evaluation_fn=partial(_tick, arrivals),
+            evaluation_fn=partial(_tick, arrivals, name),
             minimum_interval_seconds=max(1, round(config.every)),
             description=f"Starts {pipeline.name} for {_each(config)}: {config.prefix}{config.pattern}.",
         )
@@ -91,9 +92,7 @@ class Arrivals:
         told = [arrival(storage, one) for one in sorted(objects, key=lambda one: (one.modified, one.key))]
         if self.config.per == "object":
             return [self._request(one, one["key"]) for one in told]
-        objects_of_batch = [{name: value for name, value in one.items() if name != "type"} for one in told]
-        batch = {"type": OBJECT_ARRIVAL, "time": told[-1]["time"], "objects": objects_of_batch}
-        return [self._request(batch, f"{len(told)} objects")]
+        return [self._request(batch(told), f"{len(told)} objects")]
 
     def _request(self, trigger: Mapping[str, Any], what: str) -> RunRequest:
         return RunRequest(
@@ -118,12 +117,21 @@ def arrival(storage: ObjectPages, one: StoredObject) -> dict[str, Any]:
     }
 
 
-def _tick(arrivals: Arrivals, context: SensorEvaluationContext) -> SensorResult:
+def _tick(arrivals: Arrivals, name: str, context: SensorEvaluationContext) -> SensorResult:
     storage, taken = arrivals.look(context.cursor, now=time.time())
     cursor = taken.cursor.text()
     if not taken.objects:
         return SensorResult(skip_reason=_why_not(arrivals.config, storage, taken), cursor=cursor)
-    return SensorResult(run_requests=arrivals.requests(storage, taken.objects), cursor=cursor)
+    moment = datetime.now(UTC)
+    asked = arrivals.requests(storage, taken.objects)
+    started = [start(arrivals.pipeline, context, name, moment, request) for request in asked]
+    runs = [one for one in started if isinstance(one, RunRequest)]
+    if runs:
+        # A key that this very tick has claimed has no run yet by which start() would know it.
+        first = {one.tags.get(DEDUPE_TAG, number): one for number, one in reversed(list(enumerate(runs)))}
+        return SensorResult(run_requests=list(reversed(first.values())), cursor=cursor)
+    why = dict.fromkeys(str(one.skip_message) for one in started if isinstance(one, SkipReason))
+    return SensorResult(skip_reason="; ".join(why), cursor=cursor)
 
 
 def _why_not(config: ObjectArrival.Config, storage: ObjectPages, taken: Taken) -> str:

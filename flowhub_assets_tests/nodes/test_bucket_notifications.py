@@ -131,6 +131,17 @@ def test_a_trigger_takes_what_it_waits_for() -> None:
     assert len(arrivals(document, {})) == 4
 
 
+def test_a_batch_is_what_one_notification_tells() -> None:
+    (told,) = arrivals(
+        {"Records": [record("in/a.csv"), record("in/b.csv"), record("b")]}, {"prefix": "in/", "per": "batch"}
+    )
+    assert (told["type"], told["time"]) == ("object-arrival", WHEN)
+    assert [one["url"] for one in told["objects"]] == ["s3://inbox/in/a.csv", "s3://inbox/in/b.csv"]
+    assert arrivals({"Records": [record("b")]}, {"prefix": "in/", "per": "batch"}) == []
+    (alone,) = arrivals({"Records": [record("in/a.csv")]}, {"per": "batch"})
+    assert len({arrival_key(told), arrival_key(alone), arrival_key(alone["objects"][0])}) == 3
+
+
 @pytest.mark.parametrize(
     ("key", "config", "wanted"),
     [

@@ -53,7 +53,7 @@ class Sensor:
     def run(self, request: RunRequest) -> bool:
         """Whether the run that it asks for ends well."""
         job = self.repository.get_job(str(self.definition.job_name))
-        return job.execute_in_process(run_config=request.run_config, instance=self.instance).success
+        return job.execute_in_process(run_config=request.run_config, tags=request.tags, instance=self.instance).success
 
     def keys(self) -> list[str]:
         """The keys of the objects that a tick starts runs for."""
@@ -213,6 +213,46 @@ def test_a_storage_that_is_away(
         sensor.tick()
     assert s3.secret_key not in str(error.value)
     assert sensor.cursor == before
+
+
+FLOW = """
+    @task
+    def read(args):
+        with get_storage(args["env"]).open(args["trigger"]["url"], "r") as file:
+            return {{"text": file.read()}}
+
+    @flow(name="new-files", params={params}, object_arrival={{"prefix": "inbox/", "pattern": "*.csv", "every": 5}})
+    def main(args):
+        return read(args)
+"""
+
+
+@pytest.mark.parametrize("params", ["{}", "{'city': 'Seoul'}"])
+def test_a_flow_in_python(workflows: Workflows, instance: DagsterInstance, inbox: Path, params: str) -> None:
+    workflows.write("new_files.py", FLOW.format(params=params))
+    repository = workflows.repository()
+    sensor = repository.get_sensor_def("new_files_objects")
+    assert sensor.minimum_interval_seconds == 5
+    (inbox / "a.csv").write_text("city\nSeoul\n")
+    with build_sensor_context(instance, repository_def=repository) as context:
+        (request,) = sensor.evaluate_tick(context).run_requests or ()
+    result = repository.get_job("new_files").execute_in_process(run_config=request.run_config, instance=instance)
+    assert result.success
+    assert list(inbox.parent.rglob("*.json")), "the value of the task"
+
+
+def test_a_dedupe_key_holds_for_objects_too(
+    workflows: Workflows, instance_on_disk: DagsterInstance, inbox: Path
+) -> None:
+    sensor = Sensor(workflows, instance_on_disk, "}\ndedupe: {key: once, lifetime: 1h")
+    (inbox / "a.csv").write_text("")
+    (inbox / "b.csv").write_text("")
+    (request,) = sensor.tick()
+    assert trigger_of(request)["key"] == "inbox/a.csv"
+    assert sensor.run(request)
+    (inbox / "c.csv").write_text("")
+    assert sensor.keys() == []
+    assert "holds the key 'once'" in sensor.skipped
 
 
 def test_another_cursor_is_refused(workflows: Workflows, instance: DagsterInstance) -> None:
