@@ -23,9 +23,8 @@ from flowhub_assets.nodes.scope import DEDUPE_NAMES
 from flowhub_assets.store import seen
 from flowhub_assets.store.opened import database_of
 from flowhub_assets.store.seen import Seen
+from flowhub_assets.to_dagster.starting import DEDUPE_TAG
 
-#: The tag of a run that says which key it holds.
-DEDUPE_TAG = "flowhub/dedupe"
 #: After so many seconds a claim has its run, or will never have one.
 _SECONDS_TO_START = 120.0
 #: By so much the clocks of the database and of this process may differ.

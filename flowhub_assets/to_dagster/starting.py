@@ -11,6 +11,9 @@ from dagster import RunRequest, ScheduleEvaluationContext, SensorEvaluationConte
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.runtime.partitions import last_ended
 
+#: The tag of a run that says which dedupe key it holds.
+DEDUPE_TAG = "flowhub/dedupe"
+
 
 def start(
     pipeline: Pipeline,
@@ -38,7 +41,7 @@ def start(
     if pipeline.dedupe is None:
         return request
     # Templates and the database are for those who ask for them: whoever lists definitions does without.
-    from flowhub_assets.to_dagster.dedupe import DEDUPE_TAG, claim, key_of
+    from flowhub_assets.to_dagster.dedupe import claim, key_of
 
     key = key_of(pipeline, pipeline.dedupe, moment, partition)
     reason = claim(pipeline, pipeline.dedupe, key, context.instance, by, clock())

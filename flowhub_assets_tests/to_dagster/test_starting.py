@@ -16,8 +16,8 @@ from dagster import (
 )
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.to_dagster.dedupe import DEDUPE_TAG, dedupe_topic
-from flowhub_assets.to_dagster.starting import start
+from flowhub_assets.to_dagster.dedupe import dedupe_topic
+from flowhub_assets.to_dagster.starting import DEDUPE_TAG, start
 from flowhub_assets_tests.workflows import Workflows
 
 PIPELINE = """\
