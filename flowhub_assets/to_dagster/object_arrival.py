@@ -126,9 +126,11 @@ def _tick(arrivals: Arrivals, name: str, context: SensorEvaluationContext) -> Se
     asked = arrivals.requests(storage, taken.objects)
     started = [start(arrivals.pipeline, context, name, moment, request) for request in asked]
     runs = [one for one in started if isinstance(one, RunRequest)]
+    if runs and arrivals.pipeline.dedupe is None:
+        return SensorResult(run_requests=runs, cursor=cursor)
     if runs:
         # A key that this very tick has claimed has no run yet by which start() would know it.
-        first = {one.tags.get(DEDUPE_TAG, number): one for number, one in reversed(list(enumerate(runs)))}
+        first = {one.tags[DEDUPE_TAG]: one for one in reversed(runs)}
         return SensorResult(run_requests=list(reversed(first.values())), cursor=cursor)
     why = dict.fromkeys(str(one.skip_message) for one in started if isinstance(one, SkipReason))
     return SensorResult(skip_reason="; ".join(why), cursor=cursor)
