@@ -17,7 +17,7 @@ from flowhub_assets.ir.pipeline import DEFAULT_PROFILE
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_OWN_NAMES = ("env", "flow", "id", "input", "output", "task", "job", "run_log", "resume", "export")
+_OWN_NAMES = ("env", "flow", "id", "input", "output", "task", "job", "run_log", "resume", "partition", "export")
 
 
 _Action = TypeVar("_Action", bound=argparse.Action)
@@ -114,6 +114,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--job", metavar="DIR", help="a folder with input.json and run.json; made if it is not there")
     add("--run-log", metavar="PATH", help="where inputs and outputs of the tasks are kept (default: run.json)")
     add("--resume", action="store_true", help="go on with the run log: what has an output is not run again")
+    add("--partition", metavar="KEY", help="the partition that the run is about (default: the one that ended last)")
     add("--export", metavar="TARGET", help="write the flow for another system, airflow for one, and run nothing")
     parser.complete = True  # type: ignore[attr-defined]
     return parser

@@ -67,10 +67,40 @@ def run_command(runnable: Runnable, arguments: argparse.Namespace, texts: Mappin
         raise InputError(
             "--output names a folder", where=arguments.output, effect="Nothing was run.", remedy="Name a file in it."
         )
+    profile |= _partition(runnable.pipeline, arguments.partition)
     params = params_of_texts(runnable.pipeline, texts)
     job_input, log_path = _job_files(arguments)
     asked = _Asked(runnable, arguments, profile, job_input, read_run_log(log_path), params)
     return _run_task(asked) if arguments.task else _run_flow(asked)
+
+
+def _partition(pipeline: Pipeline, key: Optional[str]) -> dict[str, object]:
+    """What the run's profile holds beside its own values. Raises InputError for a key that is none."""
+    if pipeline.partitions is None and key is None:
+        return {}
+    from datetime import datetime, timezone
+
+    from flowhub_assets.runtime.partitions import PARTITION, last_ended, window_of  # they need the zones' data
+
+    if pipeline.partitions is None:
+        raise InputError(
+            f"--partition {key}: pipeline {pipeline.name!r} has no partitions",
+            where=pipeline.source,
+            effect="Nothing was run.",
+            remedy="Leave it out, or ask for them: every: daily, start: '2026-01-01'.",
+        )
+    if key is not None:
+        return {PARTITION: window_of(pipeline.partitions, key)}
+    window = last_ended(pipeline.partitions, datetime.now(timezone.utc))
+    if window is None:
+        raise InputError(
+            "no partition has ended yet",
+            where=pipeline.source,
+            effect="Nothing was run.",
+            remedy=f"Name one: --partition {pipeline.partitions.start}.",
+        )
+    print(f"flowhub: {pipeline.name}, partition {window['key']}", file=sys.stderr)
+    return {PARTITION: window}
 
 
 def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:

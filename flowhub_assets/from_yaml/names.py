@@ -84,6 +84,8 @@ class Scope:
             return _key_fault("variables", rest, self.settings["variables"], "declare it under variables: {%s: ...}")
         if root == "env":
             return self._env_fault(entry, rest)
+        if root == "$partition" and self.settings.get("partitions") is None:
+            return "the pipeline has no partitions", "write partitions: {every: daily, start: '2026-01-01'}"
         if root in (*ROOTS, *RUN_NAMES):
             return None
         return self._unknown(entry, root, run)

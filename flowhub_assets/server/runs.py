@@ -26,6 +26,7 @@ from flowhub_assets.store import answers, audit, submissions
 from flowhub_assets.store.audit import Act
 from flowhub_assets.store.database import Database
 from flowhub_assets.store.submissions import ACCEPTED, DELAYED, FAILED, LAUNCHED, Order, Submission
+from flowhub_assets.to_dagster.partitions import partition_tags
 
 #: For how many seconds an idempotency key answers with the same run, where nobody says otherwise.
 KEY_LIFETIME = 24 * 3_600.0
@@ -113,6 +114,7 @@ class Runs:
         params = checked_params(entry.runnable, request.params, request.trigger)
         self._require_profile(entry, request.profile)
         tags = self._queues.tags(request.queue, request.priority)
+        tags |= partition_tags(entry.pipeline, request.tags, self._clock())
         order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tags(request)})
         require_legal(order, {"key": request.key, "latest_of": request.latest_of, "caller": request.caller, **tags})
         now = self._clock()

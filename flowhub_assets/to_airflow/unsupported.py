@@ -102,6 +102,22 @@ def _queue(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
             yield Problem(what, pipeline.source, "runs of different DAGs wait for each other in no order", remedy)
 
 
+def _timing(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
+    if pipeline.partitions is not None:
+        what = f"partitions ({pipeline.partitions.every}) are not exported"
+        effect = "tasks find no partition: args['env'] has none, and {{$partition}} is null"
+        yield Problem(what, pipeline.source, effect, "give the span of time as a param of the DAG's run")
+    for word, value, remedy in (
+        ("deadline", pipeline.deadline, "watch the DAG's runs in Airflow"),
+        ("freshness", pipeline.freshness, "watch the DAG's runs in Airflow"),
+        ("dedupe", pipeline.dedupe, "give the DAG one schedule"),
+    ):
+        if value is not None:
+            what = f"{word} of the pipeline is not exported"
+            effect = "each moment of its schedule starts a run" if word == "dedupe" else "nobody is told"
+            yield Problem(what, pipeline.source, effect, remedy)
+
+
 def _of_tasks(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
     for task in all_tasks(pipeline):
         yield from _of_task(task)
@@ -141,4 +157,4 @@ def _images(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
         yield Problem(what, needing[0].source, effect, remedy)
 
 
-CHECKS: tuple[_Check, ...] = (_more_than_one_start, _doors, _queue, _of_tasks, _storage, _images)
+CHECKS: tuple[_Check, ...] = (_more_than_one_start, _doors, _queue, _timing, _of_tasks, _storage, _images)

@@ -29,6 +29,7 @@ from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, failure_
 from flowhub_assets.to_dagster.graphs import inner_graph_name, is_graph, step_names
 from flowhub_assets.to_dagster.ops import FAILURE_FIELDS, failure_op_name
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
+from flowhub_assets.to_dagster.partitions import OF_PARTITION_TAG, PARTITION_TAG
 
 #: How often, in seconds, the daemon looks for failed runs.
 CHECK_INTERVAL = 10
@@ -78,8 +79,13 @@ def failure_requests(
             run_key=f"{run.run_id}/{name}",
             job_name=failure_job_name(name),
             run_config=_run_config(flow, run, {"error": message or "", **told, "failed_task": task}),
-            tags={FAILED_RUN_TAG: run.run_id},
+            tags={FAILED_RUN_TAG: run.run_id, **_partition_tag(run)},
         )
+
+
+def _partition_tag(run: DagsterRun) -> dict[str, str]:
+    key = run.tags.get(PARTITION_TAG)
+    return {OF_PARTITION_TAG: key} if key else {}
 
 
 def failed_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, dict[str, str]]:

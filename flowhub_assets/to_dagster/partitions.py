@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from dagster import (
@@ -15,9 +15,9 @@ from dagster import (
     WeeklyPartitionsDefinition,
 )
 
-from flowhub_assets.errors import InputError
+from flowhub_assets.errors import InputError, ParamsRefused
 from flowhub_assets.ir.pipeline import Pipeline
-from flowhub_assets.runtime.partitions import PARTITION, last_ended
+from flowhub_assets.runtime.partitions import PARTITION, last_ended, window_of
 
 #: The tag of a run in which Dagster keeps its partition.
 PARTITION_TAG = "dagster/partition"
@@ -45,6 +45,28 @@ def last_ended_key(pipeline: Pipeline, now: datetime) -> str | None:
     """The key of the partition that has ended last; None if none has, or the pipeline has no partitions."""
     window = last_ended(pipeline.partitions, now) if pipeline.partitions is not None else None
     return window["key"] if window is not None else None
+
+
+def partition_tags(pipeline: Pipeline, given: Mapping[str, str], now: float) -> dict[str, str]:
+    """The tag of a run that a door starts: ``given`` may name its partition, else it is the one that ended last.
+
+    Raises ParamsRefused for a key that is none, and where no partition has ended yet.
+    """
+    if pipeline.partitions is None:
+        return {}
+    key, fault = given.get(PARTITION_TAG) or last_ended_key(pipeline, datetime.fromtimestamp(now, UTC)), None
+    if key is None:
+        fault = "no partition has ended yet", f"Wait, or name one: the first begins at {pipeline.partitions.start}."
+    else:
+        try:
+            window_of(pipeline.partitions, key)
+        except InputError as error:
+            fault = error.what, error.remedy
+    if key is None or fault is not None:
+        what, remedy = fault or ("", "")
+        fields = ((PARTITION_TAG, what, remedy),)
+        raise ParamsRefused(what, where=pipeline.name, effect="Nothing was started.", remedy=remedy, fields=fields)
+    return {PARTITION_TAG: key}
 
 
 def partition_values(pipeline: Pipeline, run: DagsterRun | None) -> dict[str, Any]:

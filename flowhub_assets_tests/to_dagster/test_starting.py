@@ -27,7 +27,7 @@ metadata: {name: told-once}
 params: {city: {type: string, default: Seoul}}
 %s
 nodes:
-- {id: note, type: log, inputs: {message: "{{$partition.key}}"}}
+- {id: note, type: log, inputs: {message: "{{$today}}"}}
 """
 KEYED = "dedupe: {key: '{{params.city}}/{{$today}}', lifetime: 1h}\ntrigger: {type: cron, schedule: '@hourly'}"
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_long_key_is_told_by_its_beginning(workflows: Workflows, instance: Dag
 
 
 def test_a_key_that_cannot_be_made_starts_nothing(workflows: Workflows, instance: DagsterInstance) -> None:
-    ticks = Ticks(workflows, instance, "dedupe: {key: '{{$partition.key}}', lifetime: 1h}")
+    ticks = Ticks(workflows, instance, "dedupe: {key: '{{params.town}}', lifetime: 1h}")
     with pytest.raises(InputError, match="the key of dedupe cannot be made") as raised:
         ticks.tick()
     assert raised.value.effect == "Nothing was started."
