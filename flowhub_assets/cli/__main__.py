@@ -23,6 +23,7 @@ VERBS = {
     "nodes": ("nodes", "nodes"),
     "queue": ("queue", "queue"),
     "retry": ("retry", "retry"),
+    "proto": ("proto", "proto"),
     "run": ("run", "run"),
     "runs": ("runs", "runs"),
     "schema": ("schema", "schema"),

@@ -38,7 +38,7 @@ def fields_of(kind: Any) -> list[TypedField]:
 def _of_pydantic(kind: Any, name: str, info: Any) -> TypedField:
     def default() -> Any:
         try:
-            return _as_json(info.get_default(call_default_factory=True))
+            return plain_json(info.get_default(call_default_factory=True))
         except (TypeError, ValueError):  # it is made of the other fields
             return object()
 
@@ -58,7 +58,7 @@ def _of_dataclass(one: dataclasses.Field[Any], annotation: Any) -> TypedField:
     required = one.default is dataclasses.MISSING and factory is dataclasses.MISSING
 
     def default() -> Any:
-        return _as_json(factory() if factory is not dataclasses.MISSING else one.default)
+        return plain_json(factory() if factory is not dataclasses.MISSING else one.default)
 
     return TypedField(one.name, one.name, annotation, required, default, metadata=one.metadata)
 
@@ -82,7 +82,8 @@ def without_notes(annotation: Any) -> Any:
     return annotation
 
 
-def _as_json(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
+    """The JSON of any value that pydantic knows; bytes are base64. Raises ValueError for another one."""
     from pydantic_core import to_jsonable_python
 
     return to_jsonable_python(value, bytes_mode="base64", by_alias=True)

@@ -21,6 +21,7 @@ from flowhub_assets.server.recording import recording_in_background
 from flowhub_assets.server.rest.app import create_app
 from flowhub_assets.server.rest.guard import Limits
 from flowhub_assets.server.rpc.server import Certificates, RpcServer, start_grpc
+from flowhub_assets.server.rpc.typed_services import typed_services
 
 #: Seconds that requests which have begun may take when the server ends.
 _LAST_SECONDS = 20
@@ -116,6 +117,7 @@ async def _start_grpc(backend: Backend, listening: Listening, metrics: Metrics) 
         most_bytes=limits.body,
         rate=RateLimit(limits.per_second, limits.burst),
         metrics=metrics,
+        services=await asyncio.to_thread(typed_services, backend),
     )
 
 

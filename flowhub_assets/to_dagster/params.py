@@ -21,6 +21,7 @@ from dagster import (
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
+from flowhub_assets.to_dagster.schema_types import config_type, description
 
 #: The resource key of a graph's params where its ops are shared by all pipelines.
 SHARED_PARAMS = "params"
@@ -29,15 +30,6 @@ SHARED_PARAMS = "params"
 TRIGGER = "trigger"
 
 _REQUIRED = object()
-#: JSON Schema's types → Dagster's. Whole objects are checked when the run starts, against the schema itself.
-_SCHEMA_TYPES: dict[str, Any] = {
-    "string": String,
-    "integer": Int,
-    "number": Float,
-    "boolean": Bool,
-    "array": Array(AnyJson),
-    "object": Permissive({}),  # type: ignore[no-untyped-call]
-}
 
 
 def params_key(pipeline: Pipeline) -> str:
@@ -79,11 +71,9 @@ def param_field(default: Any) -> Field:
 
 
 def _schema_field(schema: Mapping[str, Any], default: Any) -> Field:
-    kind = _SCHEMA_TYPES.get(str(schema.get("type")), Noneable(AnyJson))
     required = default is _REQUIRED
-    text = schema.get("description")
     more = {} if required else {"default_value": default}
-    return Field(kind, is_required=required, description=text if isinstance(text, str) else None, **more)
+    return Field(config_type(schema), is_required=required, description=description(schema), **more)
 
 
 def _param_type(default: Any) -> Any:

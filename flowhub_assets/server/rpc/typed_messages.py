@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from flowhub_assets.errors import FlowhubError, InputError
 from flowhub_assets.runtime.betterproto_types import is_message, plain, plain_type
-from flowhub_assets.runtime.typed_fields import fields_of
+from flowhub_assets.runtime.typed_fields import fields_of, plain_json
 from flowhub_assets.server.rpc.typed_shapes import Shape, enum_value_names, shape_of
 
 _TIMESTAMP, _DURATION = "google.protobuf.Timestamp", "google.protobuf.Duration"
@@ -198,9 +198,7 @@ def _scalar(value: Any, field: FieldDescriptor) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    from pydantic_core import to_jsonable_python
-
-    plain_value = to_jsonable_python(value, bytes_mode="base64", by_alias=True)
+    plain_value = plain_json(value)
     _require_exact(plain_value)
     return plain_value
 
