@@ -7,13 +7,8 @@ Dagster's storage later, with the times at which they happened.
 from __future__ import annotations
 
 import logging
-import os
-import sqlite3
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,7 +28,6 @@ from dagster._core.execution.context_creation_job import (
     PlanOrchestrationContextManager,
     orchestration_context_event_generator,
 )
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._time import datetime_from_timestamp
 from typing_extensions import override
@@ -161,29 +155,35 @@ def events_of_text(texts: Sequence[str]) -> list[EventLogEntry]:
     return [deserialize_value(text, EventLogEntry) for text in texts]
 
 
-def write_events(instance: DagsterInstance, run_id: str, events: Sequence[EventLogEntry], *, is_new: bool) -> None:
-    """Writes all that a run has told; its status follows. ``is_new``: nobody has begun to write this run before.
-
-    Whoever began and was killed has written all but the last event at most, which ends the run: what there is then is
-    taken away and written anew.
-    """
-    storage = instance.event_log_storage
-    if not is_new:
-        if _is_written(instance, run_id, events):
-            _settle(instance, events)
-            return
-        storage.delete_events(run_id)
-    if type(storage) is SqliteEventLogStorage:
-        _make_shard(storage, run_id)
+@contextmanager
+def writing(instance: DagsterInstance, run_ids: Sequence[str]) -> Iterator[None]:
+    """While inside, what ``write_events`` writes of these runs goes into few transactions."""
     with ExitStack() as stack:
-        stack.enter_context(batched_events(instance, run_id))
-        for event in events:
-            instance.handle_new_event(event)
+        for run_id in run_ids:
+            stack.enter_context(batched_events(instance, run_id))
+        yield
 
 
-def _is_written(instance: DagsterInstance, run_id: str, events: Sequence[EventLogEntry]) -> bool:
+def write_events(instance: DagsterInstance, events: Sequence[EventLogEntry]) -> None:
+    """Writes all that a run has told; its status follows. The last of it, which ends the run, is written last."""
+    for event in events:
+        instance.handle_new_event(event)
+
+
+def is_written(instance: DagsterInstance, run_id: str, events: Sequence[EventLogEntry]) -> bool:
+    """Whether somebody has written all of that before; if so, its status follows, too."""
     last = serialize_value(events[-1])
-    return any(serialize_value(entry) == last for entry in reversed(instance.all_logs(run_id)))
+    if not any(serialize_value(entry) == last for entry in reversed(instance.all_logs(run_id))):
+        return False
+    _settle(instance, events)
+    return True
+
+
+def take_away(instance: DagsterInstance, run_id: str) -> None:
+    """Undoes what somebody who was killed has written of a run."""
+    # The run last: as long as it is there, whoever comes next knows that there may be events of it.
+    instance.event_log_storage.delete_events(run_id)
+    instance.run_storage.delete_run(run_id)
 
 
 def _settle(instance: DagsterInstance, events: Sequence[EventLogEntry]) -> None:
@@ -192,32 +192,3 @@ def _settle(instance: DagsterInstance, events: Sequence[EventLogEntry]) -> None:
         told = event.dagster_event
         if told is not None and told.is_job_event:
             instance.run_storage.handle_run_event(event.run_id, told, datetime_from_timestamp(event.timestamp))
-
-
-def _make_shard(storage: SqliteEventLogStorage, run_id: str) -> None:
-    """The database file of a run, as Dagster makes it, which takes Dagster 60 ms: here it is a copy of an empty one."""
-    path = Path(storage.path_for_shard(run_id))
-    if path.exists():
-        return
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(_empty_shard())
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(part, path)
-    part.unlink()
-    storage._initialized_dbs.add(run_id)
-
-
-@cache
-def _empty_shard() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        storage = SqliteEventLogStorage(folder)
-        with storage.run_connection("empty"):
-            pass
-        path = storage.path_for_shard("empty")
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
-        return Path(path).read_bytes()

@@ -13,6 +13,7 @@ from dagster import DagsterInstance
 
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.executor.dagster_runs import Origins
+from flowhub_assets.executor.kept_connections import keeping_connections
 from flowhub_assets.resources.queues import Queues
 from flowhub_assets.server.access import Doorkeeper
 from flowhub_assets.server.catalogue import Catalogue
@@ -83,7 +84,7 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
         doorkeeper = Doorkeeper(database, is_open=surroundings.is_open)
         _set_pools(instance, surroundings.queues)
         warm = WarmEngine(instance, database, catalogue, runs, partial(_run_url, surroundings.ui))
-        with closing(warm):
+        with keeping_connections(instance), closing(warm):
             yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper, warm)
     finally:
         database.close()

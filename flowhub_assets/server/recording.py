@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flowhub_assets.errors import FlowhubError, NotFound
-from flowhub_assets.executor.dagster_records import events_of_text, write_events
+from flowhub_assets.executor.dagster_records import events_of_text, is_written, take_away, write_events, writing
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.store import answers, submissions
 from flowhub_assets.store.submissions import ANSWERED, FAILED, Submission
@@ -52,8 +52,16 @@ def record_answered(backend: Backend) -> tuple[int, list[str]]:
 
 
 def _write(backend: Backend, submission: Submission, document: str) -> None:
-    is_new = backend.launcher.create(submission)
-    write_events(backend.instance, submission.run_id, events_of_text(json.loads(document)["events"]), is_new=is_new)
+    instance, run_id = backend.instance, submission.run_id
+    events = events_of_text(json.loads(document)["events"])
+    if not backend.launcher.create(submission):
+        # Somebody began to write it, and was killed before we could be told of it.
+        if is_written(instance, run_id, events):
+            return
+        take_away(instance, run_id)
+        backend.launcher.create(submission)
+    with writing(instance, [run_id]):
+        write_events(instance, events)
 
 
 @contextmanager

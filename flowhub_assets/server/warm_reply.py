@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 from dagster import DagsterInstance, DagsterRun, OpExecutionContext
@@ -56,14 +57,18 @@ def answering_tasks(pipeline: Pipeline) -> list[Task]:
 
 def succeeded(entry: Entry, submission: Submission, run: DagsterRun, instance: DagsterInstance, url: str) -> Reply:
     """What the run's http-response says; 202 if that was skipped. Raises StorageError, ProfileError."""
-    profile = ProfileResource(name=submission.order.profile or read_settings().profile)
-    flow = FlowRun(entry.runnable, submission.order.params, _Resources(profile, StorageResource()))
+    flow = FlowRun(entry.runnable, submission.order.params, _resources(submission.order.profile))
     asked = cast(OpExecutionContext, _Asked(run, instance))
     for task in answering_tasks(entry.pipeline):
         value = flow.load(asked, task.name)
         if value is not None and "error" not in value:
             return _as_reply(value)
     return later(submission, url)
+
+
+@cache
+def _resources(profile: str | None) -> _Resources:
+    return _Resources(ProfileResource(name=profile or read_settings().profile), StorageResource())
 
 
 def _as_reply(value: Mapping[str, Any]) -> Reply:

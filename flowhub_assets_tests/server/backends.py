@@ -48,6 +48,7 @@ def backend_over(
     queues: Queues | None = None,
     is_open: bool = True,
     ui: str = "http://dagster.test",
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> Iterator[Backend]:
     """A backend over the pipelines of ``folder``; Dagster's storage and ours are in ``base/home``, and stay there."""
     home = base / "home"
@@ -55,7 +56,7 @@ def backend_over(
     shutil.copy(ROOT / "deploy" / "dagster.yaml", home / "dagster.yaml")
     origins = origins_here("flowhub_assets.definitions", "flowhub_assets")
     surroundings = Surroundings(
-        location=location_of(folder),
+        location=location_of(folder, executor),
         database_url=database_url or default_url(str(home)),
         origins=lambda: origins,
         queues=queues or Queues(),
