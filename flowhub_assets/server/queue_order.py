@@ -20,7 +20,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Limit:
-    """At most ``most`` runs with the tag ``key``: of this ``value``, or, without one, of each of its values, or of all."""
+    """At most ``most`` runs with the tag ``key``: of this ``value``, or else of each of its values, or of all."""
 
     key: str
     most: int

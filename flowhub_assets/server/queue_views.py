@@ -83,7 +83,7 @@ class PoolView:
 
 @dataclass(frozen=True)
 class QueuesView:
-    """``most_runs`` go on at a time over all queues, -1 is no bound. ``trouble`` is why nothing starts at all, or ""."""
+    """``most_runs`` go on at a time over all queues, -1 is no bound. ``trouble``: why nothing starts at all, or ""."""
 
     queues: tuple[QueueView, ...]
     pools: tuple[PoolView, ...]
