@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ from flowhub_assets.server.rpc.health import Health
 from flowhub_assets.server.rpc.service import SERVICE, FlowHub
 from flowhub_assets.server.rpc.threads import Threads
 from flowhub_assets.server.rpc.watching import Watching
+
+logger = logging.getLogger("flowhub.server")
 
 #: Threads for calls, and for those who watch runs.
 _CALL_THREADS, _WATCH_THREADS = 16, 4
@@ -124,7 +127,7 @@ async def start_grpc(
     health = Health(backend, names)
     add_servicer: Any = add_FlowHubServicer_to_server
     add_servicer(FlowHub(backend, calls, watching), server)
-    server.add_generic_rpc_handlers([service.handler for service in services])
+    server.add_generic_rpc_handlers(list(dict.fromkeys(service.handler for service in services)))
     add_health: Any = health_pb2_grpc.add_HealthServicer_to_server
     add_health(health.servicer, server)
     _add_reflection(server, names, services)
@@ -141,8 +144,12 @@ def _add_reflection(server: grpc.aio.Server, names: Sequence[str], services: Seq
     known: set[str] = set()
     for file in files:
         if file.name not in known:
-            pool.AddSerializedFile(file.SerializeToString())
             known.add(file.name)
+            try:
+                pool.AddSerializedFile(file.SerializeToString())
+            except TypeError as error:
+                # Two teams may name alike what is not: their clients have their own files, and reflection the first.
+                logger.warning("reflection does not tell of %s: %s", file.name, error)
     told = [*names, "grpc.health.v1.Health", reflection.SERVICE_NAME]
     reflection.enable_server_reflection(told, server, pool=pool)
 
