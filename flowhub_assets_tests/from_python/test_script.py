@@ -449,3 +449,42 @@ def test_export_reaches_an_installed_exporter(tmp_path: Path) -> None:
     done = run(script, "--export", "sketsh", PYTHONPATH=str(info.parent))
     assert (done.returncode, done.stdout) == (2, "")
     assert "Did you mean 'sketch'?" in done.stderr
+
+
+BY_DAY = """
+    from flowhub import flow, task
+
+    @task
+    def tell(args):
+        return args["env"]["partition"]
+
+    @flow(partitions={"every": "daily", "start": "START", "timezone": "Asia/Seoul"})
+    def by_day(args):
+        return tell(args)
+"""
+
+
+def test_a_run_is_about_the_partition_that_is_named_or_the_last_one(tmp_path: Path) -> None:
+    script = write(tmp_path, BY_DAY.replace("START", "2026-01-01"))
+    named = run(script, "--partition", "2026-01-31", "--output", "out.json")
+    assert named.returncode == 0, named.stderr
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told == {"key": "2026-01-31", "start": "2026-01-31T00:00:00+09:00", "end": "2026-02-01T00:00:00+09:00"}
+    last = run(script, "--output", "out.json")
+    assert last.returncode == 0, last.stderr
+    assert f"partition {json.loads((tmp_path / 'out.json').read_text())['key']}" in last.stderr
+
+
+def test_a_partition_that_is_none_is_refused(tmp_path: Path) -> None:
+    script = write(tmp_path, BY_DAY.replace("START", "2026-01-01"))
+    refused = run(script, "--partition", "2025-12-31")
+    assert refused.returncode == 2
+    assert "'2025-12-31' is no partition" in refused.stderr
+    assert "The first is 2026-01-01." in refused.stderr
+    early = run(write(tmp_path, BY_DAY.replace("START", "2999-01-01")))
+    assert early.returncode == 2
+    assert "no partition has ended yet" in early.stderr
+    assert "--partition 2999-01-01" in early.stderr
+    without = run(write(tmp_path, DIAMOND), "--partition", "2026-01-01")
+    assert without.returncode == 2
+    assert "pipeline 'diamond' has no partitions" in without.stderr
