@@ -19,6 +19,7 @@ VERBS = {
     "deploy": ("deploy", "deploy"),
     "dev": ("dev", "dev"),
     "export": ("export", "export"),
+    "forget": ("forget", "forget"),
     "logs": ("logs", "logs"),
     "nodes": ("nodes", "nodes"),
     "queue": ("queue", "queue"),

@@ -15,6 +15,7 @@ import uvicorn
 from flowhub_assets.errors import InputError
 from flowhub_assets.server.access import require_token_to_listen
 from flowhub_assets.server.backend import Backend, launching_in_background
+from flowhub_assets.server.daemon_watch import watching_daemons
 from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rate_limit import RateLimit
 from flowhub_assets.server.recording import recording_in_background
@@ -62,7 +63,7 @@ def serve(backend: Backend, listening: Listening, ready: Callable[[], None] = la
     Raises InputError too where it would listen to other machines while nobody has a token.
     """
     require_token_to_listen(backend.database, listening.host)
-    with launching_in_background(backend), recording_in_background(backend):
+    with launching_in_background(backend), recording_in_background(backend), watching_daemons(backend):
         asyncio.run(_serve(backend, listening, ready))
 
 
