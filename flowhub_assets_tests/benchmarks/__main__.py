@@ -17,7 +17,19 @@ from pathlib import Path
 from flowhub_assets_tests.benchmarks.row import Row
 from flowhub_assets_tests.benchmarks.table import as_markdown, replace_table
 
-NAMES = ("imports", "chain", "light", "memory", "building", "loading", "files", "storage", "airflow", "kubernetes")
+NAMES = (
+    "imports",
+    "chain",
+    "light",
+    "memory",
+    "building",
+    "loading",
+    "files",
+    "storage",
+    "objects",
+    "airflow",
+    "kubernetes",
+)
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.ko.md")
 
