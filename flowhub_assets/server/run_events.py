@@ -7,6 +7,7 @@ where the lines lie, before the one that ends the attempt.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,6 +20,7 @@ from flowhub_assets.server.run_facts import LOG
 from flowhub_assets.server.run_facts import RunEvent as RunEvent
 from flowhub_assets.server.run_views import no_run, step_names, submission_of, view_of
 from flowhub_assets.store import submissions
+from flowhub_assets.to_dagster.failure_sensor import told_of_failure
 
 #: A longer line comes in parts; so many bytes are read at once.
 _LONGEST_LINE = 1 << 16
@@ -33,6 +35,8 @@ _ENDS = frozenset(
         DagsterEventType.STEP_UP_FOR_RETRY,
     }
 )
+#: The class of Dagster's that carries a task's own failure.
+_OF_DAGSTER = re.compile(r"\Adagster\.[\w.]+: ")
 _RUN_ENDS = frozenset({DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED})
 
 
@@ -228,9 +232,15 @@ class RunReader:
 
 def _message(event: DagsterEvent) -> str:
     message = event.message or ""
-    if event.event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY):
+    if event.event_type is DagsterEventType.STEP_FAILURE:
+        told = told_of_failure(event)
+        return f"{message}\n{told.get('error_type', '')}: {told.get('error', '')}".rstrip()
+    if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY:
         error = getattr(event.event_specific_data, "error", None)
-        return f"{message}\n{error.message}".strip() if error is not None else message
+        while error is not None and error.cause is not None:
+            error = error.cause
+        reason = _OF_DAGSTER.sub("", error.message) if error is not None else ""
+        return f"{message}\n{reason}".strip()
     return message
 
 

@@ -96,14 +96,15 @@ def failed_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, dict[s
         event = record.get_dagster_event()
         step = event.step_key or ""
         if event.event_type is DagsterEventType.STEP_FAILURE:
-            failed[step] = _told(event, deaths.get(step))
+            failed[step] = told_of_failure(event, deaths.get(step))
         elif event.engine_event_data.error is not None:
             # How a process died the executor says here, not in the step's failure.
             deaths[step] = (event.message or "").partition("\n")[0]
     return failed
 
 
-def _told(event: DagsterEvent, death: str | None) -> dict[str, str]:
+def told_of_failure(event: DagsterEvent, death: str | None = None) -> dict[str, str]:
+    """What a STEP_FAILURE says, by the names of on_failure's fields; ``death`` is how the step's process ended."""
     data = event.step_failure_data
     metadata: Any = data.user_failure_data.metadata if data.user_failure_data else {}
     if "error_type" in metadata:

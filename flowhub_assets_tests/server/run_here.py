@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +13,82 @@ from dagster._core.execution.api import execute_run
 from flowhub_assets import definitions
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.runs import StartRequest
+from flowhub_assets_tests.server.backends import GREET, backend_over
 from flowhub_assets_tests.workflows import location_of
+
+STEPS = """
+import sys
+from pathlib import Path
+from flowhub import flow, task
+
+@task
+def first(args):
+    print("first has", args["n"])
+    return {"n": args["n"], "city": args["city"]}
+
+@task(retries=1)
+def second(args):
+    print("second begins")
+    print("to stderr", file=sys.stderr)
+    if args["n"] == 3 and not Path("BASE/mended").exists():
+        raise ValueError("three is not mended")
+    return {"n": args["n"] + 1}
+
+@task
+def third(args):
+    print("x" * args["n"] + " 서울\\r\\nlast", end="")
+    return {"result": args["n"]}
+
+@flow(params={"n": 1, "city": "Seoul"}, env={"default": {"WORKSPACE": "BASE/values"}})
+def steps(args):
+    return third(second(first(args)))
+"""
+
+LOOP = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: round}
+profiles: {default: {WORKSPACE: BASE/values}}
+fuse: true
+params:
+  cities: {type: array, items: {type: string}, default: [Seoul, Busan]}
+nodes:
+  - {id: one, type: log, inputs: {message: "one"}}
+  - {id: two, type: log, inputs: {message: "two {{one.output}}"}}
+  - id: each
+    type: loop
+    config: {items: "{{params.cities}}"}
+    nodes:
+      - {id: say, type: log, inputs: {message: "in {{item}}"}}
+"""
+
+
+@dataclass(frozen=True)
+class Here:
+    """A backend over ``folder`` of pipelines; ``base`` is where they write."""
+
+    backend: Backend
+    folder: Path
+    base: Path
+
+    def run(self, pipeline: str, **params: object) -> str:
+        """A run that is over; its id."""
+        return start_and_run(self.backend, self.folder, pipeline, **params)
+
+    def go_on(self, run_id: str) -> str:
+        """Runs what waits; how it stands then."""
+        return run_now(self.backend, self.folder, run_id)
+
+
+@contextlib.contextmanager
+def runs_here(base: Path) -> Iterator[Here]:
+    """The pipelines steps, round and greet, and nothing that starts their runs but the test."""
+    folder = base / "pipelines"
+    folder.mkdir()
+    for name, text in (("steps.py", STEPS), ("round.yaml", LOOP), ("greet.yaml", GREET)):
+        (folder / name).write_text(text.replace("BASE", str(base)), encoding="utf-8")
+    with backend_over(folder, base) as backend:
+        yield Here(backend, folder, base)
 
 
 def job_in(folder: str, name: str) -> dg.JobDefinition:
