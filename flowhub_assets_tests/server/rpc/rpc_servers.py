@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.rpc.flowhub.v1 import error_details_pb2
 from flowhub_assets.server.rpc.flowhub.v1.flowhub_pb2_grpc import FlowHubStub
 from flowhub_assets.server.rpc.server import RpcServer, start_grpc
+from flowhub_assets_tests.server.run_here import run_now
 
 #: No call of a test waits longer.
 SECONDS = 60
@@ -103,13 +105,7 @@ def details_of(error: Any) -> dict[str, Message]:
     return {kind: getattr(error_details_pb2, kind).FromString(packed.value) for kind, packed in kinds}
 
 
-def run_here(backend: Backend, run_id: str) -> None:
-    """Does what the daemon and a run worker would do with a run that waits."""
-    run = backend.instance.get_run_by_id(run_id)
-    assert run is not None
-    job = backend.catalogue.get(run.job_name).flow.job
-    config = {**run.run_config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    backend.instance.delete_run(run_id)
-    job.execute_in_process(
-        run_config=config, instance=backend.instance, run_id=run_id, tags=run.tags, raise_on_error=False
-    )
+def run_here(backend: Backend, run_id: str) -> str:
+    """Does what the daemon and a run worker would do with a run that waits; how it stands then."""
+    (folder,) = backend.surroundings.location.folders
+    return run_now(backend, Path(folder), run_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import httpx
 import pytest
 from google.protobuf import message_factory
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -28,8 +31,10 @@ from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
 from flowhub_assets.server.rpc.flowhub.v1.flowhub_pb2_grpc import FlowHubStub
 from flowhub_assets.server.rpc.server import Certificates, Service, start_grpc
+from flowhub_assets_tests.loopback_server import free_port
 from flowhub_assets_tests.server.backends import GREET, backend_over
 from flowhub_assets_tests.server.rpc.rpc_servers import SECONDS, refused, rpc_over, run_here, struct, stub_of
+from flowhub_assets_tests.server.server_process import ServerProcess
 from flowhub_assets_tests.tls_files import tls_files
 
 SERVICE = pb.DESCRIPTOR.services_by_name["FlowHub"]
@@ -299,3 +304,42 @@ def test_two_hundred_clients_at_once(backend: Backend, address: str) -> None:
     # Two clients of one key have one run.
     assert run_ids[::2] == run_ids[1::2]
     assert len(set(run_ids)) == 100
+
+
+def test_it_ends_in_order_with_the_server_of_http(tmp_path: Path) -> None:
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "greet.yaml").write_text(GREET)
+    with ServerProcess(tmp_path) as server:
+        address = f"127.0.0.1:{server.grpc_port}"
+        assert f"gRPC  {address}" in server.log()
+        with grpc.insecure_channel(address) as channel:
+            stub = stub_of(channel)
+            run_id = stub.SubmitRun(pb.SubmitRunRequest(pipeline="greet"), timeout=SECONDS).run_id
+            seen = httpx.get(f"{server.url}/api/v1/runs/{run_id}").json()
+            assert (seen["status"], seen["door"]) == ("QUEUED", "grpc")
+            assert 'door="grpc",path="/flowhub.v1.FlowHub/SubmitRun"' in httpx.get(f"{server.url}/metrics").text
+            updates = stub.WatchRun(pb.WatchRunRequest(run_id=run_id), timeout=SECONDS)
+            next(updates)
+            assert a_second_one(server) == (1, "cannot be listened at")
+            assert server.stop() == 0, server.log()
+            with refused(grpc.StatusCode.UNAVAILABLE) as told:
+                list(updates)
+            assert told["message"] == "the server ends"
+        assert "Traceback" not in server.log()
+
+
+def a_second_one(server: ServerProcess) -> tuple[int, str]:
+    """The exit status of a server that is to take the same gRPC port, and what it says, as far as that is known."""
+    command = [sys.executable, "-m", "flowhub_assets.cli", "serve", "--port", str(free_port())]
+    done = subprocess.run(
+        [*command, "--grpc-port", str(server.grpc_port)],
+        env=server.environment,
+        cwd=server.base,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    words = "cannot be listened at"
+    return done.returncode, words if f"127.0.0.1:{server.grpc_port} {words}" in done.stderr else done.stderr
