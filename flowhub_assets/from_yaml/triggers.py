@@ -6,7 +6,7 @@ from typing import Any
 
 from flowhub_assets.from_yaml.kind_values import UNKNOWN
 from flowhub_assets.from_yaml.section import Section
-from flowhub_assets.ir.spelling import did_you_mean
+from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.trigger_checks import SPANS
 from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
@@ -79,6 +79,10 @@ def dedupe(pipeline: Section) -> Dedupe | None:
     for use in template_uses(key, (), DEDUPE_NAMES):
         if use.problem is not None:
             section.tell("key", use.problem.what, "nothing would start", use.problem.remedy)
+        elif use.name is not None and use.name.path and use.name.path[0] not in DEDUPE_NAMES:
+            root = use.name.path[0]
+            remedy = did_you_mean(root, DEDUPE_NAMES) or f"it can be {listed(DEDUPE_NAMES)}"
+            section.tell("key", f"the key of dedupe sees no {root!r}", "nothing would start", remedy)
     return Dedupe(key, lifetime)
 
 

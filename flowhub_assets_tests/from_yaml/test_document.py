@@ -74,6 +74,17 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
         ("metadata: {name: p, labels: {a: b c}}\n", "3:33: a label of the pipeline has 'a': 'b c'."),
         ("metadata: {name: p}\nlabels: {a: b}\n", "4:1: the pipeline has no key 'labels'. It would have no effect."),
         ("metadata: {name: p}\nimagePullSecrets: [No]\n", "4:20: imagePullSecrets of the pipeline have 'No'"),
+        ("metadata: {name: p}\npartitions: {every: dayly, start: 2026-01-01}\n", "4:21: every of partitions "
+         "is 'dayly'. It cannot be used. Did you mean 'daily'?"),
+        ("metadata: {name: p}\npartitions: {every: daily}\n", "4:13: partitions have no start. They cannot be used."),
+        ("metadata: {name: p}\npartitions: {every: daily, start: soon}\n", "4:35: partitions start at 'soon', which is"),
+        ("metadata: {name: p}\npartitions: {every: daily, start: 2026-01-01, timezone: Soul}\n", "4:57: timezone 'Soul"),
+        ("metadata: {name: p}\ndeadline: soon\n", "4:11: deadline of the pipeline is 'soon', which is no time."),
+        ("metadata: {name: p}\nfreshness: 0\n", "4:12: freshness is 0 seconds."),
+        ("metadata: {name: p}\ndedupe: {key: x}\n", "4:9: dedupe has no lifetime. It cannot be used. Write lifetime"),
+        ("metadata: {name: p}\ndedupe: {key: x, lifetime: 1h, force: true}\n", "4:32: dedupe has no key 'force'. It wo"),
+        ("metadata: {name: p}\ndedupe: {key: '{{nodes.x}}', lifetime: 1h}\n", "4:15: the key of dedupe sees no 'nodes'."),
+        ("metadata: {name: p}\ndedupe: {key: '{{', lifetime: 1h}\n", "4:15: "),
         ("metadata: {name: p}\nresult: [b]\n", "4:10: the result names 'b', which is no node."),
     ],
 )  # fmt: skip

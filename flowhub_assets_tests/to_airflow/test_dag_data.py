@@ -10,7 +10,7 @@ import pytest
 
 from flowhub_assets.ir.pipeline import Asset, Node, Pipeline, Retry
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 from flowhub_assets.pods.pod_manifest import Clone, PodSettings
 from flowhub_assets.to_airflow.dag_data import asset_uri, dag_data
 from flowhub_assets.to_airflow.unsupported import refused, unsupported
@@ -318,6 +318,10 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
         ),
         (pipeline_of(task_of("a"), queue="nightly"), "queue 'nightly' of the pipeline is not exported"),
         (pipeline_of(task_of("a"), priority=3), "priority 3 of the pipeline is not exported"),
+        (pipeline_of(task_of("a"), partitions=Partitions("daily", "2026-01-01")), "partitions (daily) are not exported"),
+        (pipeline_of(task_of("a"), deadline=60), "deadline of the pipeline is not exported"),
+        (pipeline_of(task_of("a"), freshness=60), "freshness of the pipeline is not exported"),
+        (pipeline_of(task_of("a"), dedupe=Dedupe("x", 60)), "dedupe of the pipeline is not exported"),
         (pipeline_of(task_of("a", retry=Retry(2, 5, "linear"))), "waits longer before each retry, linearly"),
         (pipeline_of(task_of("a", asset=Asset(("x",), "output.n > 0"))), "the check of the asset 'x' is not exported"),
         (pipeline_of(loop_of("l", item_task("i"), most=5_000)), "loops over up to 5,000 items"),
