@@ -40,11 +40,18 @@ def _told(pipeline: Pipeline, name: str) -> str:
 
 
 def _types(pipeline: Pipeline, name: str) -> Iterator[str]:
-    kind = pipeline.param_schemas.get(name, {}).get("type")
-    if kind is not None:
-        yield " or ".join(map(str, kind)) if isinstance(kind, (list, tuple)) else str(kind)
+    kinds = _kinds(pipeline.param_schemas.get(name, {}))
+    if kinds:
+        yield " or ".join(kinds)
     elif name in pipeline.params and name not in pipeline.param_schemas:
         yield _JSON_TYPES.get(type(pipeline.params[name]), "any")
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kind, ways = schema.get("type"), schema.get("anyOf")
+    if kind is None and isinstance(ways, (list, tuple)):
+        return list(dict.fromkeys(one for way in ways if isinstance(way, Mapping) for one in _kinds(way)))
+    return [] if kind is None else list(map(str, kind)) if isinstance(kind, (list, tuple)) else [str(kind)]
 
 
 def _choices(schema: Mapping[str, Any]) -> Iterator[str]:

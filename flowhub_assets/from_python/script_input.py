@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import InputError, ValueMissing
+from flowhub_assets.ir.param_checks import value_fault
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.run_log import RunLog
@@ -45,13 +46,23 @@ def read_task_inputs(path: str, task: Task) -> list[dict[str, Any]]:
 
 
 def params_of_texts(pipeline: Pipeline, texts: Mapping[str, str]) -> dict[str, Any]:
-    """The values that ``texts`` stand for: a text where the param is one, else JSON, or a text that is no JSON."""
+    """The values that ``texts`` stand for: a text where the param is one, else JSON, or a text that is no JSON.
+
+    Where a param may be a text or something else, JSON that it does not take is a text too: 5, for a text or null.
+    """
     values: dict[str, Any] = {}
     for name, text in texts.items():
         schema = pipeline.param_schemas.get(name, {})
         kind = schema.get("type", "string" if isinstance(pipeline.params.get(name), str) else None)
-        values[name] = text if kind == "string" else _json_or_text(text)
+        value = text if kind == "string" else _json_or_text(text)
+        values[name] = text if _is_rather_text(value, text, schema) else value
     return values
+
+
+def _is_rather_text(value: Any, text: str, schema: Mapping[str, Any]) -> bool:
+    # A Decimal is a number or a text, and only the text has all its digits.
+    exact = not (isinstance(value, float) and "anyOf" in schema) and not value_fault(value, schema)[1]
+    return bool(schema) and not exact and not value_fault(text, schema)[1]
 
 
 def _json_or_text(text: str) -> Any:

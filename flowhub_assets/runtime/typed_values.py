@@ -119,13 +119,16 @@ def _adapter(plain: type[Any], kind: type[Any]) -> Any:
     try:
         # In a tuple, for a dataclass takes no config from outside, but has that of what it stands in.
         config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-        return TypeAdapter(tuple[plain], config=config)  # type: ignore[valid-type]
+        adapter = TypeAdapter(tuple[plain], config=config)  # type: ignore[valid-type]
+        if not adapter.pydantic_complete:  # a name in it was not known when the class was made
+            adapter.rebuild(raise_errors=True)
     except (PydanticUserError, NameError, TypeError) as error:
         raise DefinitionError(
             f"{kind.__name__} cannot be read from JSON: {_first_line(error)}",
             where=_where(kind),
-            remedy="give its fields types that pydantic knows",
+            remedy="give its fields types that pydantic knows, defined in the file and not for type checkers alone",
         ) from None
+    return adapter
 
 
 def _first_line(error: Exception) -> str:

@@ -27,6 +27,7 @@ _IMPORTS = {"timestamp": "Timestamp", "duration": "Duration", "json": "Value", "
 _FILES = {"Timestamp": "timestamp", "Duration": "duration", "Value": "struct", "Struct": "struct"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LARGEST = 2**31 - 1
+_TYPES = frozenset(value.name for value in FieldDescriptorProto.DESCRIPTOR.enum_types_by_name["Type"].values)
 #: The method that starts a run and answers with its result.
 METHOD = "Run"
 
@@ -128,9 +129,11 @@ class _File:
                 self.boxed(message, made, shape)
             else:
                 self.several(message, made, shape)
+                _as_its_maker_has_it(made, field)
             return
         made.label = FieldDescriptorProto.LABEL_OPTIONAL
         self.single(made, shape)
+        _as_its_maker_has_it(made, field)
         if made.type != FieldDescriptorProto.TYPE_MESSAGE:
             made.proto3_optional = True
 
@@ -197,6 +200,13 @@ def _fill_enum(made: EnumDescriptorProto, kind: Any) -> None:
     # proto3 wants the zero first.
     for number, member in sorted(zip(numbers, members, strict=True), key=lambda one: one[0] != 0):
         made.value.add(name=enum_value_names(kind, member)[0], number=number)
+
+
+def _as_its_maker_has_it(made: FieldDescriptorProto, field: TypedField) -> None:
+    """A field of betterproto's knows which of the whole numbers it is, say: sint32."""
+    kind = getattr(field.metadata.get("betterproto"), "proto_type", "")
+    if not made.type_name and f"TYPE_{str(kind).upper()}" in _TYPES:
+        made.type = getattr(FieldDescriptorProto, f"TYPE_{kind.upper()}")
 
 
 def _is_nested(shape: Shape) -> bool:
