@@ -14,7 +14,7 @@ from flowhub_assets.server.access import Caller
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.catalogue import Entry
 from flowhub_assets.server.run_steps import following
-from flowhub_assets.server.run_views import RunView, no_run, step_names, submission_of, view_run
+from flowhub_assets.server.run_views import STORE_STATUSES, RunView, no_run, step_names, submission_of, view_run
 from flowhub_assets.server.runs import Started, StartRequest
 from flowhub_assets.store.submissions import ACCEPTED, CANCELLED, LAUNCHED, WAITING, Order, Submission
 
@@ -33,6 +33,8 @@ def cancel_run(backend: Backend, run_id: str, caller: Caller) -> RunView:
         raise no_run(run_id)
     if run is not None and run.is_finished:
         raise _over(run_id, run.status.value)
+    if run is None and kept is not None and kept.state not in (*WAITING, LAUNCHED):
+        raise _over(run_id, STORE_STATUSES.get(kept.state, kept.state))
     if kept is not None:
         # First of all: what is not launched yet must not be launched at this moment.
         by = f"cancelled by {caller.name}"

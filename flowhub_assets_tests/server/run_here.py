@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.execution.api import execute_run
@@ -19,6 +20,7 @@ from flowhub_assets_tests.workflows import location_of
 STEPS = """
 import sys
 from pathlib import Path
+from typing import Any
 from flowhub import flow, task
 
 @task
@@ -103,7 +105,8 @@ def run_now(backend: Backend, folder: Path, run_id: str) -> str:
     backend.instance.report_dagster_event(_starting(run), run_id)
     run = backend.instance.get_run_by_id(run_id)
     assert run is not None
-    job = dg.build_reconstructable_job(__name__, "job_in", (str(folder), run.job_name))
+    arguments: Any = (str(folder), run.job_name)
+    job = dg.build_reconstructable_job(__name__, "job_in", arguments)
     execute_run(job, run, backend.instance, raise_on_error=False)
     ended = backend.instance.get_run_by_id(run_id)
     assert ended is not None
