@@ -11,6 +11,7 @@ from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -26,6 +27,7 @@ __all__ = [
     "ConsolidatedSqliteEventLogStorage",
     "EventLogStorage",
     "SqlEventLogStorage",
+    "SqlRunStorage",
     "SqliteEventLogStorage",
     "SqliteRunStorage",
     "sqlite_engine",

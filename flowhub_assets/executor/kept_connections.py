@@ -10,35 +10,58 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dagster import DagsterInstance
 
-from flowhub_assets.executor.dagster_storages import SqliteEventLogStorage, SqliteRunStorage
-from flowhub_assets.executor.kept_engines import KeptEngines
+from flowhub_assets.executor.dagster_storages import SqliteEventLogStorage, SqliteRunStorage, SqlRunStorage
+from flowhub_assets.executor.kept_engines import KeptEngines, once_true
 
 
 @contextlib.contextmanager
 def keeping_connections(instance: DagsterInstance) -> Iterator[None]:
-    """While inside, for all threads of this process. Other storages stay as they are."""
-    runs, events = instance.run_storage, instance.event_log_storage
+    """While inside, for all threads of this process. Other storages than Dagster's own stay as they are."""
     engines = KeptEngines()
-    if type(runs) is SqliteRunStorage:
-        vars(runs)["connect"] = lambda: engines.transaction(runs._conn_string)
-    if type(events) is SqliteEventLogStorage:
-        make = events._initdb
-        vars(events)["_initdb"] = lambda engine, for_index_shard=False: (
-            None if not for_index_shard and _copied(engine) else make(engine, for_index_shard)
-        )
+    runs, events = instance.run_storage, instance.event_log_storage
+    patched = ((runs, _of_runs(runs, engines)), (events, _of_events(events)))
+    for storage, methods in patched:
+        vars(storage).update(methods)
     try:
         yield
     finally:
-        vars(runs).pop("connect", None)
-        vars(events).pop("_initdb", None)
+        for storage, methods in patched:
+            for name in methods:
+                vars(storage).pop(name, None)
         engines.close()
+
+
+def _of_runs(storage: Any, engines: KeptEngines) -> dict[str, Callable[..., Any]]:
+    if not isinstance(storage, SqlRunStorage):
+        return {}
+    has_columns = once_true(lambda _: storage.__class__.has_run_stats_index_cols(storage))
+    methods: dict[str, Callable[..., Any]] = {
+        # Dagster reads and builds the whole plan to see whether there is one.
+        "has_execution_plan_snapshot": storage._has_snapshot_id,
+        "has_run_stats_index_cols": lambda: has_columns("runs"),
+    }
+    if type(storage) is SqliteRunStorage:
+        methods["connect"] = lambda: engines.transaction(storage._conn_string)
+    return methods
+
+
+def _of_events(storage: Any) -> dict[str, Callable[..., Any]]:
+    if type(storage) is not SqliteEventLogStorage:
+        return {}
+    make = storage._initdb
+
+    def make_quickly(engine: Any, for_index_shard: bool = False) -> None:
+        if for_index_shard or not _copied(engine):
+            make(engine, for_index_shard)
+
+    return {"_initdb": make_quickly}
 
 
 def _copied(engine: Any) -> bool:

@@ -31,6 +31,8 @@ def record_answered(backend: Backend) -> tuple[int, list[str]]:
     now = time.time()
     with backend.database.begin() as connection:
         taken = answers.take_to_record(connection, now, _MOST)
+    if not taken:
+        return 0, []
     done, gone, wrong = [], {}, {}
     for submission, document in taken:
         try:
