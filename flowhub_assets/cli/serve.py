@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from flowhub_assets.server.backend import Backend
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -14,7 +20,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--port", default=8000, show_default=True, help="The port of HTTP.")
 @click.option("--grpc-port", default=50051, show_default=True, help="The port of gRPC; 0 is none.")
 @click.option("--ui", default="http://localhost:3000", show_default=True, help="Dagster's UI, for links.")
-@click.option("--workspace", help="Its workspace.yaml, where it has code servers of its own.")
+@click.option("--workspace", type=_FILE, help="Its workspace.yaml, where it has code servers of its own.")
+@click.option("--location", help="The name by which Dagster has this code; the only one of the workspace.")
 @click.option("--require-token", is_flag=True, help="Ask for a token on loopback too, as elsewhere.")
 @click.option("--tls-cert", type=_FILE, help="A certificate in PEM, for HTTPS and gRPC over TLS.")
 @click.option("--tls-key", type=_FILE, help="Its key in PEM.")
@@ -27,7 +34,8 @@ def serve(
     port: int,
     grpc_port: int,
     ui: str,
-    workspace: str | None,
+    workspace: Path | None,
+    location: str | None,
     require_token: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -36,7 +44,10 @@ def serve(
     rate: float,
     burst: int,
 ) -> None:
-    """Start runs over HTTP and gRPC, beside a Dagster that runs already."""
+    """Start runs over HTTP and gRPC, beside a Dagster that runs already.
+
+    FLOWHUB_FIRST_TOKEN, where it is set, is an admin's token; others are made by `flowhub token create`.
+    """
     from flowhub_assets.cli.surroundings import local_backend
     from flowhub_assets.server.access import is_loopback
     from flowhub_assets.server.rest.guard import Limits
@@ -56,5 +67,15 @@ def serve(
             click.echo(f"gRPC  {host}:{grpc_port}")
         click.echo("No token is needed on this machine." if is_open else "Each request needs a token.")
 
-    with local_backend(ui, workspace, is_open=is_open) as backend:
+    with local_backend(ui, workspace, code_location=location, is_open=is_open) as backend:
+        _keep_first_token(backend)
         serve_until_told(backend, listening, ready)
+
+
+def _keep_first_token(backend: Backend) -> None:
+    from flowhub_assets.store.tokens import keep_first
+
+    token = os.environ.pop("FLOWHUB_FIRST_TOKEN", "")
+    if token:
+        with backend.database.begin() as connection:
+            keep_first(connection, token, time.time())

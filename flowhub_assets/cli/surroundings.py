@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowhub_assets.errors import InputError
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from flowhub_assets.executor.dagster_runs import Origins
     from flowhub_assets.server.backend import Backend
 
+#: Seconds for which what a code server has told is taken to be so still.
+_ASK_SECONDS = 60.0
 _MODULE, _LOCATION = "flowhub_assets.definitions", "flowhub_assets"
 
 
@@ -30,38 +34,55 @@ def dagster_home() -> str:
     )
 
 
-def database_url() -> str:
-    """The URL of our own database: FLOWHUB_DATABASE, or the file beside Dagster's. Raises InputError."""
-    from flowhub_assets.store.database import default_url
+@contextmanager
+def dagster_instance() -> Iterator[DagsterInstance]:
+    """The Dagster of DAGSTER_HOME. Raises InputError where there is none."""
+    from dagster import DagsterInstance
 
-    return os.environ.get("FLOWHUB_DATABASE") or default_url(dagster_home())
+    dagster_home()
+    with DagsterInstance.get() as instance:
+        yield instance
 
 
 @contextmanager
-def local_backend(ui: str = "", workspace: str | None = None, *, is_open: bool = True) -> Iterator[Backend]:
-    """The backend over the Dagster of DAGSTER_HOME. Raises InputError where there is none."""
-    from dagster import DagsterInstance
+def local_backend(
+    ui: str = "", workspace: Path | None = None, *, code_location: str | None = None, is_open: bool = True
+) -> Iterator[Backend]:
+    """The backend over the Dagster of DAGSTER_HOME. Raises InputError where there is none.
 
+    ``code_location`` is the name by which that Dagster has this code, the only one of ``workspace`` if None.
+    """
     from flowhub_assets.definitions import location, settings
-    from flowhub_assets.executor.dagster_runs import origins_here, origins_in_workspace
     from flowhub_assets.server.backend import Surroundings, open_backend
+    from flowhub_assets.store.opened import url_of
 
-    url = database_url()
-    dagster_home()
+    origins = _origins(workspace, code_location)
+    with dagster_instance() as instance:
+        surroundings = Surroundings(
+            location=location,
+            database_url=url_of(instance),
+            origins=origins,
+            queues=settings.queues,
+            ui=ui,
+            is_open=is_open,
+        )
+        with open_backend(surroundings, instance) as backend:
+            yield backend
 
-    @cache
+
+def _origins(workspace: Path | None, code_location: str | None) -> Callable[[], Origins]:
+    """Where the daemon finds the code; a code server is asked again now and then, for it may have a new image."""
+    from flowhub_assets.executor.dagster_runs import location_in_workspace, origins_here, origins_of
+
+    if workspace is None:
+        here = origins_here(_MODULE, code_location or _LOCATION)
+        return lambda: here
+    found = location_in_workspace(workspace, code_location)
+    asked: list[tuple[float, Origins]] = []
+
     def origins() -> Origins:
-        if workspace is None:
-            return origins_here(_MODULE, _LOCATION)
-        return origins_in_workspace(Path(workspace), _LOCATION)
+        if not asked or time.monotonic() - asked[0][0] > _ASK_SECONDS:
+            asked[:] = [(time.monotonic(), origins_of(found))]
+        return asked[0][1]
 
-    surroundings = Surroundings(
-        location=location,
-        database_url=url,
-        origins=origins,
-        queues=settings.queues,
-        ui=ui,
-        is_open=is_open,
-    )
-    with DagsterInstance.get() as instance, open_backend(surroundings, instance) as backend:
-        yield backend
+    return origins

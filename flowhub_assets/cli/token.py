@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowhub_assets.cli.surroundings import database_url
+from flowhub_assets.cli.surroundings import dagster_instance
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -95,14 +95,10 @@ def _time(seconds: float) -> str:
 
 @contextmanager
 def _database() -> Iterator[Connection]:
-    from flowhub_assets.store.database import open_database
+    from flowhub_assets.store.opened import database_of
 
-    database = open_database(database_url())
-    try:
-        with database.begin() as connection:
-            yield connection
-    finally:
-        database.close()
+    with dagster_instance() as instance, database_of(instance).begin() as connection:
+        yield connection
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from dagster._core.execution.api import create_execution_plan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import (
+    CodeLocationOrigin,
     GrpcServerCodeLocationOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteRepositoryOrigin,
@@ -38,6 +39,8 @@ from dagster._core.storage.tags import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+from flowhub_assets.errors import InputError
 
 #: As the repository of a Definitions object is called.
 _REPOSITORY = "__repository__"
@@ -63,26 +66,45 @@ def origins_here(module: str, location: str) -> Origins:
     return _managed(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), pointer)
 
 
-def origins_in_workspace(path: Path, location: str) -> Origins:
-    """The code location of that name in a workspace.yaml; its code server is asked where it has one.
+def location_in_workspace(path: Path, location: str | None) -> CodeLocationOrigin:
+    """The code location of that name, or the only one, in a workspace.yaml. Raises InputError."""
+    try:
+        found = {str(one.location_name): one for one in WorkspaceFileTarget([str(path)]).create_origins()}
+    except Exception as error:  # noqa: BLE001 - it is anybody's file: YAML's errors, Dagster's, Python's
+        raise InputError(
+            f"it is no workspace: {str(error).splitlines()[0]}",
+            where=path,
+            effect="No run can be started.",
+            remedy="Name the workspace.yaml of Dagster's webserver and daemon.",
+        ) from None
+    if location is None and len(found) == 1:
+        return next(iter(found.values()))
+    if location in found:
+        return found[location]
+    what = f"there is no code location {location!r}" if location else f"it has {len(found)} code locations"
+    raise InputError(
+        what, where=path, effect="No run can be started.", remedy=f"Name one of them: {', '.join(sorted(found))}."
+    )
 
-    Raises LookupError, with the names that there are, if it has none of that name.
+
+def origins_of(origin: CodeLocationOrigin) -> Origins:
+    """Where the jobs of that code location are; its code server is asked, where it has one.
+
+    Raises what Dagster raises where that does not answer.
     """
-    found = {one.location_name: one for one in WorkspaceFileTarget([str(path)]).create_origins()}
-    if location not in found:
-        raise LookupError(", ".join(sorted(found)))
-    origin = found[location]
     if isinstance(origin, GrpcServerCodeLocationOrigin):
         return _served(origin)
     if not isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin):
-        raise LookupError(", ".join(sorted(found)))
-    target = origin.loadable_target_origin
-    if target.python_file:
-        return _managed(
-            origin, FileCodePointer(target.python_file, target.attribute or "defs", target.working_directory)
+        raise InputError(
+            f"the code location {origin.location_name} is a {type(origin).__name__}",
+            effect="No run can be started.",
+            remedy="Name a grpc_server, a python_module or a python_file.",
         )
-    pointer = ModuleCodePointer(str(target.module_name), target.attribute or "defs", target.working_directory)
-    return _managed(origin, pointer)
+    target = origin.loadable_target_origin
+    attribute, folder = target.attribute or "defs", target.working_directory
+    if target.python_file:
+        return _managed(origin, FileCodePointer(target.python_file, attribute, folder))
+    return _managed(origin, ModuleCodePointer(str(target.module_name), attribute, folder))
 
 
 def _managed(origin: ManagedGrpcPythonEnvCodeLocationOrigin, pointer: CodePointer) -> Origins:
@@ -246,8 +268,9 @@ __all__ = [
     "create_run",
     "enqueue",
     "has_queue",
+    "location_in_workspace",
     "origins_here",
-    "origins_in_workspace",
+    "origins_of",
     "part_of",
     "plan_again",
     "plan_of",

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from flowhub_assets.errors import Conflict, NotFound
+from flowhub_assets.errors import Conflict, InputError, NotFound
 from flowhub_assets.store.tables import tokens
 
 #: In front of each token, so that those who look for leaked secrets find it.
 PREFIX = "flowhub_"
+#: The name of the token that a deployment brings.
+FIRST = "first"
+_SHORTEST = 32
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,23 @@ def create(connection: Connection, name: str, role: str, now: float, expires: fl
     else:
         connection.execute(update(tokens).where(tokens.c.name == name).values(**values))
     return token
+
+
+def keep_first(connection: Connection, token: str, now: float) -> None:
+    """Keeps a token that was made elsewhere, by the deployment's own secrets say, as the admin named ``first``.
+
+    Raises InputError for one that could be guessed.
+    """
+    if len(token) < _SHORTEST:
+        raise InputError(
+            f"the first token has {len(token)} characters",
+            where="FLOWHUB_FIRST_TOKEN",
+            effect="The server does not start.",
+            remedy="Take 32 random ones at least: openssl rand -base64 32.",
+        )
+    values = {"role": "admin", "digest": digest_of(token), "made": now, "expires": None, "revoked": False}
+    if connection.execute(update(tokens).where(tokens.c.name == FIRST).values(**values)).rowcount == 0:
+        connection.execute(insert(tokens).values(name=FIRST, **values))
 
 
 def revoke(connection: Connection, name: str) -> None:

@@ -31,7 +31,9 @@ def test_the_migrations_make_the_tables_that_the_code_knows(new_url: Callable[[]
     for table in metadata.sorted_tables:
         columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}
-        indexes = {index["name"] for index in found.get_indexes(table.name) if (index["name"] or "").startswith("flowhub")}
+        indexes = {
+            index["name"] for index in found.get_indexes(table.name) if (index["name"] or "").startswith("flowhub")
+        }
         assert indexes >= {index.name for index in table.indexes}
         assert found.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key]
     database.close()

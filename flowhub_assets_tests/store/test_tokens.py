@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowhub_assets.errors import Conflict, NotFound
+from flowhub_assets.errors import Conflict, InputError, NotFound
 from flowhub_assets.store import audit, tokens
 from flowhub_assets.store.audit import Act
 from flowhub_assets.store.database import Database, default_url, open_database
@@ -63,3 +63,13 @@ def test_the_audit_log_has_the_newest_first_and_bounds_what_others_wrote(databas
         newest = audit.newest(connection, 2)
     assert [act.time for act in newest] == [2.0, 1.0]
     assert (len(newest[0].caller), len(newest[0].detail)) == (255, 2_000)
+
+
+def test_a_deployments_own_token_is_the_first_admin_and_can_be_changed(database: Database) -> None:
+    with pytest.raises(InputError, match="31 characters"), database.begin() as connection:
+        tokens.keep_first(connection, "x" * 31, now=1.0)
+    with database.begin() as connection:
+        for token in ("a" * 32, "b" * 32):
+            tokens.keep_first(connection, token, now=1.0)
+        (first,) = tokens.all_tokens(connection)
+    assert (first.name, first.role, first.digest) == ("first", "admin", tokens.digest_of("b" * 32))
