@@ -16,28 +16,25 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flowhub_assets.errors import NotAuthenticated, ParamsRefused
-from flowhub_assets.nodes.bucket_notifications import arrival_key, arrivals
+from flowhub_assets.nodes.builtin.object_arrival import ObjectArrival
 from flowhub_assets.nodes.builtin.webhook import Webhook
 from flowhub_assets.nodes.expressions.conditions import evaluate
 from flowhub_assets.nodes.expressions.problem import TemplateProblem
 from flowhub_assets.nodes.signed_triggers import ROOTS, SignedConfig
-from flowhub_assets.resources.settings import deployed_profile
 from flowhub_assets.server import warm
 from flowhub_assets.server.access import Caller
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.hooks.brought import body_of, brought
 from flowhub_assets.server.hooks.finding import Hook, find_hook, signing_keys
+from flowhub_assets.server.hooks.keeping import DOOR, Known, accepted, keeping
+from flowhub_assets.server.hooks.objects import take_objects
 from flowhub_assets.server.hooks.signatures import Refused, Request, bounded_id, verify
 from flowhub_assets.server.runs import StartRequest
 from flowhub_assets.store import answers, deliveries, submissions
-from flowhub_assets.store.deliveries import Answer, Delivery
+from flowhub_assets.store.deliveries import Answer
 from flowhub_assets.store.submissions import Submission
 
 logger = logging.getLogger("flowhub.hooks")
-
-#: For how many seconds a delivery is answered as it was the first time: senders try again for some days.
-LIFETIME = 7 * 24 * 3_600.0
-DOOR = "webhook"
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,6 @@ class Pending:
     delivery: str
 
 
-class _Known(Exception):
-    """The delivery is there already."""
-
-    def __init__(self, found: Delivery) -> None:
-        super().__init__(found.run_id)
-        self.found = found
-
-
 def receive(backend: Backend, arrived: Arrived, caller: Callable[[], Caller]) -> Answer | Pending:
     """Takes a delivery; ``caller`` tells who asks by an API token, where the hook has no signatures.
 
@@ -78,7 +67,8 @@ def receive(backend: Backend, arrived: Arrived, caller: Callable[[], Caller]) ->
         return Answer(405, {"Allow": ", ".join(_methods(config))})
     who, delivery = _sender(hook, config, arrived, caller)
     if not isinstance(config, Webhook.Config):
-        return _take_objects(backend, hook, arrived, who)
+        assert isinstance(config, ObjectArrival.Config)
+        return take_objects(backend, hook, config, body_of(_texts(arrived.request), arrived.request.body), who)
     if delivery is not None and (known := _known(backend, hook, delivery)):
         return known
     return _take(backend, hook, config, arrived, who, delivery)
@@ -105,11 +95,8 @@ def _first(backend: Backend, pipeline: str, delivery: str, answer: Answer) -> An
     return found.answer if found and found.answer else answer
 
 
-def accepted(backend: Backend, run_id: str) -> Answer:
-    """202, and where the run is."""
-    location = f"/api/v1/runs/{run_id}"
-    body = {"run_id": run_id, "url": backend.run_url(run_id) or location}
-    return Answer(202, {"Location": location, "Content-Type": "application/json"}, json.dumps(body))
+def _texts(request: Request) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
 
 
 def _methods(config: SignedConfig) -> list[str]:
@@ -184,23 +171,6 @@ def _take(
     return answer if known is None else known
 
 
-def _take_objects(backend: Backend, hook: Hook, arrived: Arrived, who: Caller) -> Answer:
-    """Starts a run for each object that a notification tells of; one that was told before has its run already."""
-    _, profile = deployed_profile(hook.entry.pipeline.profiles)
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in arrived.request.headers}
-    found = arrivals(body_of(headers, arrived.request.body), hook.config, profile.get("BUCKET"))
-    started = []
-    for one in found:
-        request = StartRequest(
-            pipeline=hook.entry.pipeline.name, trigger=one, door=DOOR, caller=who.name, peer=who.peer
-        )
-        submission = backend.runs.submission(hook.entry, request)
-        answer = accepted(backend, submission.run_id)
-        known = _kept(backend, submission, request, arrival_key(one), answer)
-        started.append({"key": one["key"], **json.loads((known if isinstance(known, Answer) else answer).body)})
-    return Answer(202 if started else 200, {"Content-Type": "application/json"}, json.dumps({"runs": started}))
-
-
 def _answered(
     backend: Backend, submission: Submission, request: StartRequest, delivery: str | None
 ) -> Answer | Pending:
@@ -230,26 +200,10 @@ def _kept(
 ) -> Answer | Pending | None:
     """Keeps the submission with its delivery. What that was answered, or is being answered, if it was there before."""
     try:
-        backend.runs.take(submission, request, _keeping(submission, delivery, answer))
-    except _Known as known:
+        backend.runs.take(submission, request, keeping(submission, [] if delivery is None else [delivery], answer))
+    except Known as known:
         return known.found.answer or Pending(submission.pipeline, delivery or "")
     return None
-
-
-def _keeping(submission: Submission, delivery: str | None, answer: Answer | None) -> Callable[[Connection], None]:
-    """Keeps the delivery with its submission. Raises _Known if it is there already: then neither is kept."""
-
-    def keep(connection: Connection) -> None:
-        if delivery is None:
-            return
-        now = submission.accepted
-        found = deliveries.find(connection, submission.pipeline, delivery, now)
-        if found is not None:
-            raise _Known(found)
-        expires = now + LIFETIME
-        deliveries.keep(connection, submission.pipeline, delivery, submission.run_id, answer, expires, now)
-
-    return keep
 
 
 def _apart(hook: Hook, config: Webhook.Config, trigger: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 
@@ -37,6 +38,7 @@ HOOKS = {
     "one": "{type: webhook, path: shared}",
     "two": "{type: webhook, path: shared}",
     "inbox": "{type: object-arrival, prefix: in/, pattern: '*.csv', signature: minio, keys: [SHOP_KEY]}",
+    "packs": "{type: object-arrival, per: batch, signature: minio, keys: [SHOP_KEY]}",
     "quiet": "{type: cron, schedule: '@daily'}",
 }
 PARAMS = "params: {city: {type: string, maxLength: 10}}\n"
@@ -78,6 +80,9 @@ class Door:
         assert answer.status_code == 202, answer.text
         run = self.backend.instance.get_run_by_id(answer.json()["run_id"])
         assert run is not None
+        return self.config_of(run)
+
+    def config_of(self, run: dg.DagsterRun) -> dict[str, Any]:
         resources: Any = run.run_config["resources"]
         (resource,) = resources.values()
         found: dict[str, Any] = resource["config"]
@@ -332,6 +337,27 @@ def test_a_bucket_that_tells_of_objects_starts_a_run_for_each_of_them_once(door:
     assert door.post("inbox", b"{}", senders.minio(b"{}")).status_code == 422
     assert door.post("inbox", notification(("in/f.csv", "6"))).status_code == 401
     assert door.count("inbox") == 2
+
+
+def test_a_batch_is_of_those_that_nobody_has_told_of(door: Door) -> None:
+    def told(*objects: tuple[str, str]) -> dict[str, str]:
+        body = notification(*objects)
+        answer = door.post("packs", body, senders.minio(body))
+        return {one["key"]: one["run_id"] for one in answer.json()["runs"]}
+
+    first = told(("a", "1"), ("b", "2"), ("b", "2"))
+    assert first.keys() == {"a", "b"}
+    assert len(set(first.values())) == 1
+    second = told(("a", "1"), ("c", "3"))
+    assert second["a"] == first["a"]
+    assert second["c"] != first["a"]
+    run = door.backend.instance.get_run_by_id(second["c"])
+    assert run is not None
+    assert [one["key"] for one in door.config_of(run)["trigger"]["objects"]] == ["c"]
+    with ThreadPoolExecutor(6) as pool:
+        same = list(pool.map(lambda number: told(("x", "7"), (f"y{number % 3}", "8")), range(12)))
+    assert len({one["x"] for one in same}) == 1
+    assert door.count("packs") <= 2 + 3
 
 
 def test_a_light_pipeline_answers_itself_and_the_same_again(door: Door) -> None:
