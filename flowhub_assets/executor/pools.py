@@ -1,12 +1,24 @@
-"""Concurrency pools: Dagster's own, with a waiting step woken as soon as this run gives its place back."""
+"""Concurrency pools: Dagster's own, with a waiting step woken as soon as this run gives its place back.
+
+Two things are mended here, which Dagster leaves to chance. On SQLite two run workers that ask at the same moment were
+both given the last place; here they ask one after the other. And a step that waits while more urgent ones keep coming
+would wait for ever; here it goes up to the highest priority that waits with it, once in ``PATIENCE`` seconds.
+"""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typing_extensions import override
 
 from flowhub_assets.executor.dagster_private import DagsterInstance, InstanceConcurrencyContext
+
+#: Seconds for which a step waits until it goes up.
+PATIENCE = 300.0
 
 
 class Pools(InstanceConcurrencyContext):
@@ -19,11 +31,35 @@ class Pools(InstanceConcurrencyContext):
     def __init__(self, instance: DagsterInstance, dagster_run: Any) -> None:
         super().__init__(instance, dagster_run)
         self._pool_of: dict[str, str] = {}
+        #: When a waiting step came, or went up last.
+        self._since: dict[str, float] = {}
 
     @override
     def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
         self._pool_of[step_key] = concurrency_key
-        return super().claim(concurrency_key, step_key, step_priority)
+        if step_key in self._pending_claims and time.time() <= self._pending_timeouts[step_key]:
+            return False
+        with _one_at_a_time(self._instance):
+            claimed = super().claim(concurrency_key, step_key, step_priority)
+            if not claimed:
+                self._go_up(concurrency_key, step_key)
+        if claimed:
+            self._since.pop(step_key, None)
+        return claimed
+
+    def _go_up(self, pool: str, step_key: str) -> None:
+        now = time.time()
+        if now - self._since.setdefault(step_key, now) < PATIENCE:
+            return
+        self._since[step_key] = now
+        storage = self._instance.event_log_storage
+        waiting = [step for step in storage.get_concurrency_info(pool).pending_steps if step.assigned_timestamp is None]
+        priorities = {(step.run_id, step.step_key): step.priority or 0 for step in waiting}
+        own, highest = priorities.get((self._run_id, step_key)), max(priorities.values(), default=0)
+        if own is not None and own < highest:
+            # Behind those that wait already, before all that come from now on.
+            storage.free_concurrency_slot_for_step(self._run_id, step_key)
+            storage.claim_concurrency_slot(pool, self._run_id, step_key, highest)
 
     def adopt(self, step_key: str) -> None:
         """The run worker before this one claimed the step's place, if it needs one."""
@@ -40,3 +76,19 @@ class Pools(InstanceConcurrencyContext):
         for pending in self._instance.event_log_storage.get_concurrency_info(pool).pending_steps:
             if pending.run_id == self._run_id and pending.assigned_timestamp is not None:
                 self._pending_timeouts[pending.step_key] = 0.0
+
+
+@contextmanager
+def _one_at_a_time(instance: DagsterInstance) -> Iterator[None]:
+    """PostgreSQL locks the row of a place that it gives; SQLite has no such lock, and serves one machine."""
+    if "sqlite" not in type(instance.event_log_storage).__name__.lower():
+        yield
+        return
+    import fcntl  # not on Windows, where Dagster's daemon does not run our steps either
+
+    file = os.open(os.path.join(instance.root_directory, "pools.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)  # the lock goes with it, also when the process is killed

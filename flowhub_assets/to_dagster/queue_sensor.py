@@ -50,6 +50,7 @@ def keep_queues(instance: DagsterInstance, queues: Queues, cursor: str | None, n
     """One look; ``cursor`` is what the one before it has left."""
     told = [
         *keep_pools(instance, queues.pools, _applied(cursor)),
+        *give_free_slots(instance),
         *keep_latest(instance),
         *raise_waiting(instance, queues.patience, now),
     ]
@@ -71,6 +72,20 @@ def keep_pools(instance: DagsterInstance, pools: Mapping[str, int], applied: Map
     for name in applied.keys() - pools.keys() & there.keys():
         storage.delete_concurrency_limit(name)
         told.append(f"pool {name}: {there[name]} → no limit, as pyproject.toml names it no more")
+    return told
+
+
+def give_free_slots(instance: DagsterInstance) -> list[str]:
+    """Gives a free slot to the step that waits for it; says which pools had one.
+
+    Whoever frees a slot gives it to the next one. A run worker that is killed between the two leaves others waiting.
+    """
+    storage: Any = instance.event_log_storage
+    told = []
+    for name, info in storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).items():
+        if info.pending_step_count and info.assigned_step_count < info.slot_count:
+            storage.assign_pending_steps([name])
+            told.append(f"pool {name}: a slot was free, and a step waited for it")
     return told
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from flowhub_assets.resources.queues import LATEST_TAG, Queues
-from flowhub_assets.to_dagster.queue_sensor import keep_pools, keep_queues, queue_sensor
+from flowhub_assets.to_dagster.queue_sensor import give_free_slots, keep_pools, keep_queues, queue_sensor
 from flowhub_assets_tests.to_dagster.queued_runs import instance_in, put, run_of
 
 
@@ -81,3 +81,18 @@ def test_a_slot_that_is_held_stays_held(instance: dg.DagsterInstance) -> None:
     assert instance.event_log_storage.claim_concurrency_slot("db-lock", "run", "step").is_claimed
     keep_pools(instance, {"db-lock": 1}, {"db-lock": 2})
     assert not instance.event_log_storage.claim_concurrency_slot("db-lock", "other", "step").is_claimed
+
+
+def test_a_slot_that_nobody_was_given_is_given(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("db-lock", 1)
+    assert storage.claim_concurrency_slot("db-lock", "killed", "step").is_claimed
+    assert not storage.claim_concurrency_slot("db-lock", "other", "step").is_claimed
+    assert give_free_slots(instance) == [], "it is held"
+    with monkeypatch.context() as patch:
+        # The run worker is killed between the two halves of giving its slot back.
+        patch.setattr(type(storage), "assign_pending_steps", lambda *_: None)
+        storage.free_concurrency_slot_for_step("killed", "step")
+    assert not storage.claim_concurrency_slot("db-lock", "other", "step").is_claimed
+    assert give_free_slots(instance) == ["pool db-lock: a slot was free, and a step waited for it"]
+    assert storage.claim_concurrency_slot("db-lock", "other", "step").is_claimed
