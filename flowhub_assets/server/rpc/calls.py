@@ -27,6 +27,9 @@ _OPEN_TO_ALL = "/grpc.health.v1.Health/"
 #: What a proxy adds: then the peer is the proxy, and who asks may be anywhere.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-envoy-external-address")
 
+#: Who is told of things for so many seconds is asked for his token again: it may have been revoked.
+_AGAIN_SECONDS = 30.0
+
 _Context = grpc.aio.ServicerContext[Any, Any]
 _caller: ContextVar[Caller] = ContextVar("flowhub_grpc_caller")
 
@@ -79,7 +82,11 @@ class CallGuard(grpc.aio.ServerInterceptor):
     def _many(self, behaviour: Callable[[Any, Any], AsyncIterator[Any]], method: str) -> Callable[[Any, Any], Any]:
         async def answer(request: Any, context: _Context) -> AsyncIterator[Any]:
             async with self._guard(context, method):
+                asked = time.monotonic()
                 async for one in behaviour(_readable(request), context):
+                    if time.monotonic() - asked > _AGAIN_SECONDS:
+                        await self._caller(context)
+                        asked = time.monotonic()
                     yield one
 
         return answer
@@ -112,19 +119,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
 
     async def _admit(self, context: _Context) -> None:
         """Raises NotAuthenticated, TooMuch, Unavailable."""
-        peer = host_of(context.peer())
-        if wait := self._rate.wait_for(peer):
+        if wait := self._rate.wait_for(host_of(context.peer())):
             raise TooMuch("too many requests from here", remedy=f"Come back in {wait:.1f} seconds.", seconds=wait)
+        _caller.set(await self._caller(context))
+
+    async def _caller(self, context: _Context) -> Caller:
+        """Raises NotAuthenticated, Unavailable."""
         sent = {str(key): value for key, value in context.invocation_metadata() or ()}
         header = sent.get("authorization")
         token = bearer(header.decode("latin-1") if isinstance(header, bytes) else header)
         forwarded = any(name in sent for name in _FORWARDED)
-        if not self._backend.doorkeeper.is_open or token is not None:
-            # The tokens are in the database, which may be slow.
-            found = await self._threads.do(authenticate, self._backend, token, peer, is_forwarded=forwarded)
-        else:
-            found = authenticate(self._backend, token, peer, is_forwarded=forwarded)
-        _caller.set(found)
+        # The tokens are in the database, which may be slow.
+        peer = host_of(context.peer())
+        return await self._threads.do(authenticate, self._backend, token, peer, is_forwarded=forwarded)
 
 
 def _name(code: Any) -> str:

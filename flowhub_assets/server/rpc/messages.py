@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from flowhub_assets.server.pipeline_views import PipelineView
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
-from flowhub_assets.server.rpc.structs import struct_of
+from flowhub_assets.server.rpc.structs import struct_of, utf8
 from flowhub_assets.server.run_events import RunEvent
 from flowhub_assets.server.run_views import RunView, StepView
 
@@ -19,7 +19,7 @@ def pipeline_message(view: PipelineView) -> pb.Pipeline:
     return pb.Pipeline(
         name=view.name,
         job=view.job,
-        description=view.description,
+        description=utf8(view.description),
         params_schema=struct_of(view.params),
         triggers=view.triggers,
         tasks=view.tasks,
@@ -45,9 +45,9 @@ def run_message(view: RunView) -> pb.Run:
         priority=_int32(view.priority or 0),
         door=view.door,
         caller=view.caller,
-        tags=view.tags,
+        tags={utf8(key): utf8(value) for key, value in view.tags.items()},
         steps=[_step(step) for step in view.steps],
-        error=view.error,
+        error=utf8(view.error),
         url=view.url,
         parent_run_id=view.parent_run_id,
     )
@@ -61,7 +61,7 @@ def event_message(event: RunEvent) -> pb.RunEvent:
         kind=event.kind,
         step=event.step,
         level=event.level,
-        message=event.message,
+        message=utf8(event.message),
         attempt=_int32(event.attempt),
     )
 

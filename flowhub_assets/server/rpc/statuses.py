@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from flowhub_assets import errors
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.server.rpc.flowhub.v1 import error_details_pb2 as details
+from flowhub_assets.server.rpc.structs import utf8
 
 logger = logging.getLogger("flowhub.server")
 
@@ -104,5 +105,5 @@ def _reason(error: FlowhubError) -> str:
 
 def _short(text: str) -> str:
     """Bounded, and of what UTF-8 can hold."""
-    whole = text.encode("utf-8", "replace").decode("utf-8")
+    whole = utf8(text)
     return whole if len(whole) <= _LONGEST_MESSAGE else f"{whole[:_LONGEST_MESSAGE]}..."

@@ -38,7 +38,7 @@ def struct_of(values: Mapping[str, Any]) -> Struct:
     """A JSON object as a Struct; an integer that a double does not hold becomes a string of its digits."""
     struct = Struct()
     for name, item in values.items():
-        _set(struct.fields[str(name)], item)
+        _set(struct.fields[utf8(str(name))], item)
     return struct
 
 
@@ -66,7 +66,12 @@ def _set(into: Value, value: Any) -> None:
     elif isinstance(value, (list, tuple)):
         into.list_value.CopyFrom(ListValue(values=[value_of(item) for item in value]))
     else:
-        into.string_value = str(value)
+        into.string_value = utf8(str(value))
+
+
+def utf8(text: str) -> str:
+    """The text as a message can hold it: half of a surrogate pair, which JSON may have, is a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _json(

@@ -9,10 +9,11 @@ from typing import Any
 import grpc
 import pytest
 
-from flowhub_assets.server import runs
+from flowhub_assets.server import access, runs
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.metrics import Metrics
 from flowhub_assets.server.rate_limit import RateLimit
+from flowhub_assets.server.rpc import calls
 from flowhub_assets.server.rpc.calls import host_of
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
 from flowhub_assets.store import audit, tokens
@@ -88,6 +89,25 @@ def test_a_viewer_looks_and_a_runner_starts(stub: Any, bearers: dict[str, Any], 
     assert [(act.action, act.caller, act.result) for act in last] == [
         (action, "viewer", "refused") for action in ("RetryRun", "CancelRun", "SubmitRun")
     ]
+
+
+def test_who_watches_is_told_no_more_once_his_token_is_revoked(
+    stub: Any, backends: dict[bool, Backend], bearers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = backends[False].database
+    with database.begin() as connection:
+        token = tokens.create(connection, "guest", "viewer", time.time())
+    monkeypatch.setattr(access, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(calls, "_AGAIN_SECONDS", 0.0)
+    run_id = stub.SubmitRun(SUBMIT, metadata=bearers["runner"], timeout=SECONDS).run_id
+    guests = [("authorization", f"Bearer {token}")]
+    updates = stub.WatchRun(pb.WatchRunRequest(run_id=run_id), metadata=guests, timeout=SECONDS)
+    next(updates)
+    with database.begin() as connection:
+        tokens.revoke(connection, "guest")
+    stub.CancelRun(pb.CancelRunRequest(run_id=run_id), metadata=bearers["runner"], timeout=SECONDS)
+    with refused(grpc.StatusCode.UNAUTHENTICATED):
+        next(updates)
 
 
 def test_on_this_machine_no_token_is_needed_unless_a_proxy_speaks(backends: dict[bool, Backend]) -> None:

@@ -141,6 +141,10 @@ def test_a_value_of_no_kind_is_refused() -> None:
     assert sorted(field for field, _, _ in caught.value.fields) == ["a.b", "c"]
 
 
+def test_half_a_surrogate_pair_goes_out_as_a_question_mark() -> None:
+    assert MessageToDict(value_of({"\ud800": ["\udfff", "서울"]})) == {"?": ["?", "서울"]}
+
+
 def test_minus_zero_stays_what_it_is() -> None:
     (zero,) = params_of(struct_of({"n": -0.0}), ANY).values()
     assert math.copysign(1, zero) == -1

@@ -29,6 +29,7 @@ class RunStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUN_STATUS_CANCELING: _ClassVar[RunStatus]
     RUN_STATUS_CANCELED: _ClassVar[RunStatus]
     RUN_STATUS_ANSWERED: _ClassVar[RunStatus]
+    RUN_STATUS_SUSPENDED: _ClassVar[RunStatus]
 RUN_STATUS_UNSPECIFIED: RunStatus
 RUN_STATUS_ACCEPTED: RunStatus
 RUN_STATUS_DELAYED: RunStatus
@@ -44,6 +45,7 @@ RUN_STATUS_FAILURE: RunStatus
 RUN_STATUS_CANCELING: RunStatus
 RUN_STATUS_CANCELED: RunStatus
 RUN_STATUS_ANSWERED: RunStatus
+RUN_STATUS_SUSPENDED: RunStatus
 
 class ListPipelinesRequest(_message.Message):
     __slots__ = ()
