@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from flowhub_assets.errors import StorageError
-from flowhub_assets.resources.object_pages import ObjectPage, StoredObject
+from flowhub_assets.resources.object_pages import EVER, ObjectPage, StoredObject
 from flowhub_assets.runtime.part_file import file_errors
 from flowhub_assets.runtime.storage_keys import check_prefix, checked_key, file_url
 
@@ -32,22 +32,25 @@ class FolderPages:
     def __init__(self, folder: str) -> None:
         self.name = folder
 
-    def pages(self, prefix: str, after: str = "") -> Iterator[ObjectPage]:
+    def pages(self, prefix: str, after: str = "", since: int = EVER) -> Iterator[ObjectPage]:
         """See ObjectPages."""
         check_prefix(prefix, self.name)
         clock = time.time_ns() // 1000
         page: list[StoredObject] = []
+        seen, last = 0, ""
         root = os.path.realpath(self.name)
         with file_errors(self.name, "list"):
             for key, path in _files(root, "", prefix, after):
                 found = _object(root, key, path)
                 if found is None:
                     continue
-                page.append(found)
-                if len(page) == _PAGE:
-                    yield ObjectPage(page, clock)
-                    page = []
-        yield ObjectPage(page, clock)
+                seen, last = seen + 1, key
+                if found.modified > since:
+                    page.append(found)
+                if seen == _PAGE:
+                    yield ObjectPage(page, clock, seen, last)
+                    page, seen = [], 0
+        yield ObjectPage(page, clock, seen, last)
 
     def url(self, key: str) -> str:
         """``file:///abs/path``."""

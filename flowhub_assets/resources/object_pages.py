@@ -13,6 +13,9 @@ from flowhub_assets.runtime.bucket import BucketStorage
 from flowhub_assets.runtime.s3_client import S3Limits
 from flowhub_assets.runtime.storage import get_storage
 
+#: Before all times.
+EVER = -(1 << 62)
+
 
 class StoredObject(NamedTuple):
     """One object. ``modified`` is in microseconds since 1970, ``size`` in bytes, ``etag`` what tells its content."""
@@ -25,13 +28,16 @@ class StoredObject(NamedTuple):
 
 @dataclass(frozen=True)
 class ObjectPage:
-    """Some objects that follow each other by their keys.
+    """Some objects that follow each other by their keys: ``objects`` are those of them that are late enough.
 
-    ``clock`` is the storage's own time when it answered, in microseconds since 1970.
+    ``seen`` counts all of them, ``last`` is the last one's key ("" if there is none). ``clock`` is the storage's own
+    time when it answered, in microseconds since 1970.
     """
 
     objects: list[StoredObject]
     clock: int
+    seen: int
+    last: str
 
 
 class ObjectPages(Protocol):
@@ -42,10 +48,11 @@ class ObjectPages(Protocol):
     #: The bucket's name, None for a folder.
     bucket: str | None
 
-    def pages(self, prefix: str, after: str = "") -> Iterator[ObjectPage]:
+    def pages(self, prefix: str, after: str = "", since: int = EVER) -> Iterator[ObjectPage]:
         """The objects whose keys begin with ``prefix`` and follow ``after``, in the order of their keys' UTF-8.
 
-        At least one page, be it empty. Raises StorageError and its kinds, as all verbs of a storage.
+        Those modified at ``since`` or before are counted only. At least one page, be it empty. Raises StorageError and
+        its kinds, as all verbs of a storage.
         """
 
     def url(self, key: str) -> str:

