@@ -36,7 +36,7 @@ Usage: flowhub run PIPELINE [OPTIONS]
 @click.command(
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
-    short_help="Run one pipeline of a file on this machine, or start one by its name in Dagster.",
+    short_help="Run a pipeline: a file here, or by its name in Dagster.",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def run(words: tuple[str, ...]) -> None:
