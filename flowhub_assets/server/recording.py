@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flowhub_assets.errors import FlowhubError, NotFound
@@ -23,12 +23,12 @@ _MOST = 10
 _LOOK_SECONDS, _AGAIN_SECONDS = 1.0, 5.0
 
 
-def record_answered(backend: Backend) -> tuple[int, list[str]]:
+def record_answered(backend: Backend, clock: Callable[[], float] = time.time) -> tuple[int, list[str]]:
     """Writes the oldest of what was answered and is not in Dagster yet.
 
     Returns how many there were, and what is wrong, in words. Raises Unavailable.
     """
-    now = time.time()
+    now = clock()
     with backend.database.begin() as connection:
         taken = answers.take_to_record(connection, now, _MOST)
     if not taken:
@@ -44,7 +44,7 @@ def record_answered(backend: Backend) -> tuple[int, list[str]]:
             wrong[submission.run_id] = f"{type(error).__name__}: {error}"
     with backend.database.begin() as connection:
         answers.set_recorded(connection, done, now)
-        answers.put_back(connection, list(wrong), time.time() + _AGAIN_SECONDS)
+        answers.put_back(connection, list(wrong), clock() + _AGAIN_SECONDS)
         for run_id, reason in gone.items():
             submissions.set_state(connection, [run_id], FAILED, now, only=(ANSWERED,), reason=reason)
     told = [
