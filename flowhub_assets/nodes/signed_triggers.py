@@ -60,6 +60,8 @@ def _listed(value: object) -> object:
 
 
 KeyName = Annotated[str, AfterValidator(_key_name)]
+#: As editors see it.
+_Shown = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
 HeaderName = Annotated[str, AfterValidator(_header)]
 Expression = Annotated[VerbatimText, Field(max_length=1_000), AfterValidator(_expression)]
 
@@ -70,7 +72,7 @@ class SignedConfig(NodeConfig):
     signature: Literal["standard-webhooks", "github", "stripe", "minio", "mlflow", "none"] | None = Field(
         None, description="How deliveries are signed; without it an API token is asked for. none lets anybody in."
     )
-    keys: Annotated[list[KeyName], BeforeValidator(_listed, json_schema_input_type=list[str] | str)] = Field(
+    keys: Annotated[list[KeyName], BeforeValidator(_listed, json_schema_input_type=list[_Shown] | _Shown)] = Field(
         default=[],
         max_length=10,
         description="Names of the environment variables, or of the profile's values, that hold the keys: any may sign.",

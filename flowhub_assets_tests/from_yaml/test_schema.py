@@ -118,6 +118,10 @@ def test_bad_nodes(validator: jsonschema.Draft202012Validator, node: dict[str, A
     [
         ({"trigger": {"type": "cron", "schedule": "@daily"}}, {"trigger": {"type": "cron"}}),
         ({"trigger": {"type": "webhook", "path": "x"}}, {"trigger": {"type": "webhook", "path": 3}}),
+        (
+            {"trigger": {"type": "webhook", "signature": "github", "keys": ["SHOP_KEY"]}},
+            {"trigger": {"type": "webhook", "signature": "github", "keys": ["s3cret"]}},
+        ),
         ({"trigger": {"type": "interval", "every": 30}}, {"trigger": {"type": "corn"}}),
         ({"params": {"a": {"type": "string"}}}, {"params": {"a": "x"}}),
         ({"params": {"a": {"type": "string"}}}, {"params": {"a": {"type": "strin"}}}),
