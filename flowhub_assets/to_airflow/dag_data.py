@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,9 @@ SECONDS_TO_START = 600
 
 #: Airflow's schedule of one run after the other.
 CONTINUOUS = "@continuous"
+
+#: A time that Airflow takes for one.
+_RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 #: What a task weighs in Airflow that has no priority.
 _USUAL_WEIGHT = 1
@@ -223,5 +227,19 @@ def _arrival(pipeline: Pipeline, bucket: str | None) -> Operator | None:
 def _param(pipeline: Pipeline, name: str) -> dict[str, Any]:
     """The words of Airflow's Param: the JSON Schema, and the default, which may be missing."""
     schema: Mapping[str, Any] = pipeline.param_schemas.get(name, {})
-    words = {key: value for key, value in schema.items() if key != "default"}
-    return {**({"default": pipeline.params[name]} if name in pipeline.params else {}), **words}
+    words = {key: _without_formats(value) for key, value in schema.items() if key != "default"}
+    default = pipeline.params.get(name)
+    if isinstance(default, str) and words.get("format") == "date-time" and not _RFC_3339.fullmatch(default):
+        del words["format"]
+    return {**({"default": default} if name in pipeline.params else {}), **words}
+
+
+def _without_formats(schema: Any) -> Any:
+    """What lies inside a schema: Airflow wants a time there to have a zone, which no other door does.
+
+    A param that is a time itself keeps its format: Airflow shows a calendar for it.
+    """
+    if isinstance(schema, Mapping):
+        formed = isinstance(schema.get("format"), str) and "type" in schema
+        return {key: _without_formats(one) for key, one in schema.items() if key != "format" or not formed}
+    return [_without_formats(one) for one in schema] if isinstance(schema, (list, tuple)) else schema

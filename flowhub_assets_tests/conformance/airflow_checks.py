@@ -14,9 +14,13 @@ from flowhub_assets_tests.conformance.failing_shapes import FAILING
 from flowhub_assets_tests.conformance.runners import Ran, require_same
 from flowhub_assets_tests.conformance.setting_shapes import SETTINGS
 from flowhub_assets_tests.conformance.shapes import SHAPES, Shape
+from flowhub_assets_tests.conformance.typed_shapes import TYPED
 from flowhub_assets_tests.conformance.yaml_shapes import FAILING_FILES, FILES
 
-EVERY: list[Shape] = [*SHAPES, *SETTINGS, *BRANCHES, *LOOPS, *FILES, *FAILING, *FAILING_BRANCHES, *FAILING_FILES]
+EVERY: list[Shape] = [
+    *(*SHAPES, *SETTINGS, *TYPED, *BRANCHES, *LOOPS, *FILES),
+    *(*FAILING, *FAILING_BRANCHES, *FAILING_FILES),
+]
 
 
 def ran_in(

@@ -78,5 +78,5 @@ def _in_image(task: Task) -> Task:
     loop = task.loop and replace(task.loop, tasks=inner)
     if task.run_on == "engine":
         return replace(task, loop=loop)
-    typed = task.node is not None or any(one.node is not None for one in inner)
+    typed = task.node is not None or any(one.node is not None for one in inner) or task.placement.image == NODE_IMAGE
     return replace(task, loop=loop, placement=replace(task.placement, image=NODE_IMAGE if typed else BARE_IMAGE))

@@ -13,6 +13,7 @@ from flowhub_assets_tests.conformance.failing_shapes import FAILING, KILLED, Fai
 from flowhub_assets_tests.conformance.runners import Local, Ran, Runner, require_same
 from flowhub_assets_tests.conformance.setting_shapes import MUCH_IN_ONE, SETTINGS
 from flowhub_assets_tests.conformance.shapes import SHAPES, Shape
+from flowhub_assets_tests.conformance.typed_shapes import TYPED
 
 RunShape = Callable[[Shape, Runner], Ran]
 Oracle = Callable[[Shape], Ran]
@@ -22,7 +23,7 @@ RUNNERS: list[Runner] = [HERE, DagsterInProcess()]
 HYBRID: Runner = DagsterHybrid()
 COMMAND: Runner = DagsterCommand()
 
-EVERY = pytest.mark.parametrize("shape", [*SHAPES, *SETTINGS], ids=lambda shape: shape.name)
+EVERY = pytest.mark.parametrize("shape", [*SHAPES, *SETTINGS, *TYPED], ids=lambda shape: shape.name)
 EVERY_FAILING = pytest.mark.parametrize("shape", FAILING, ids=lambda shape: shape.name)
 EVERY_RUNNER = pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: runner.name)
 
