@@ -27,7 +27,7 @@ def test_the_specification_takes_it() -> None:
 
 
 def test_all_that_a_deployment_has_is_there() -> None:
-    assert set(SERVICES) == {"code-server", "webserver", "daemon", "postgresql", "minio", "bucket", "mlflow"}
+    assert set(SERVICES) == {"code-server", "webserver", "daemon", "server", "postgresql", "minio", "bucket", "mlflow"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONCE))

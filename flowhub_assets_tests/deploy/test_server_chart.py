@@ -7,8 +7,11 @@ from typing import Any
 import helm_python
 import pytest
 import yaml
+from fastapi.routing import APIRoute
 
+from flowhub_assets.cli.serve import serve
 from flowhub_assets.deploy_check.layers import at
+from flowhub_assets.server.rest import health
 from flowhub_assets_tests.checkout import ROOT
 
 CHART = ROOT / "deploy" / "helm" / "flowhub-server"
@@ -29,7 +32,36 @@ def test_by_default_it_is_closed_and_small() -> None:
     assert made["Deployment"]["spec"]["replicas"] == 1
     pod = made["Deployment"]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
-    assert pod["containers"][0]["args"] == ["flowhub", "serve", "--host=0.0.0.0", "--port=8080", "--grpc-port=50051"]
+    assert pod["containers"][0]["args"] == [
+        "flowhub",
+        "serve",
+        "--host=0.0.0.0",
+        "--port=8080",
+        "--grpc-port=50051",
+        "--workspace=/dagster-workspace/workspace.yaml",
+    ]
+
+
+def test_the_command_knows_what_it_is_told() -> None:
+    options = {name for parameter in serve.params for name in parameter.opts}
+    container = rendered({"ui": "https://dagster.example.com"})["Deployment"]["spec"]["template"]["spec"]["containers"][
+        0
+    ]
+    told = [argument.partition("=")[0] for argument in container["args"][2:]]
+    assert "--ui" in told
+    assert set(told) <= options
+    probed = {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert probed <= {route.path for route in health.router.routes if isinstance(route, APIRoute)}
+
+
+def test_the_first_token_comes_from_a_secret() -> None:
+    def variables(values: dict[str, Any]) -> dict[str, Any]:
+        container = rendered(values)["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+        return {one["name"]: one.get("valueFrom") for one in container["env"]}
+
+    secret = {"secretKeyRef": {"name": "flowhub-server-token", "key": "token"}}
+    assert variables({})["FLOWHUB_FIRST_TOKEN"] == secret
+    assert "FLOWHUB_FIRST_TOKEN" not in variables({"existing": {"tokenSecret": ""}})
 
 
 def test_everything_can_be_switched_on() -> None:
