@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.failure_sensor import failure_requests, flow_steps, step_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
+from flowhub_assets.to_dagster.partitions import last_ended_key
 from flowhub_assets.to_dagster.value_io import SAVED_AS
 
 #: A flow with this tag is there to fail: it is shown, and counts only if it does not.
@@ -78,7 +80,8 @@ def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance, services: 
 
 def _run(flow: FlowDefinitions, instance: DagsterInstance, services: Services) -> Row:
     start = time.monotonic()
-    result = _execute(flow.job, instance, _example_config(flow))
+    partition = last_ended_key(flow.pipeline, datetime.now(UTC))
+    result = _execute(flow.job, instance, _example_config(flow), partition_key=partition)
     meant = FAILS_ON_PURPOSE in flow.pipeline.tags
     told, good = "succeeded", result.success and not meant
     if not result.success:
@@ -129,8 +132,10 @@ def _missing_services(result: ExecuteInProcessResult, services: Services) -> lis
     return [reason for variable, reason in services.missing.items() if variable in said]
 
 
-def _execute(job: JobDefinition, instance: DagsterInstance, run_config: Mapping[str, Any]) -> ExecuteInProcessResult:
-    return job.execute_in_process(run_config={**_QUIET, **run_config}, instance=instance, raise_on_error=False)
+def _execute(
+    job: JobDefinition, instance: DagsterInstance, run_config: Mapping[str, Any], **more: Any
+) -> ExecuteInProcessResult:
+    return job.execute_in_process(run_config={**_QUIET, **run_config}, instance=instance, raise_on_error=False, **more)
 
 
 def _call_on_failure(flow: FlowDefinitions, result: ExecuteInProcessResult, instance: DagsterInstance) -> bool | None:
@@ -138,7 +143,8 @@ def _call_on_failure(flow: FlowDefinitions, result: ExecuteInProcessResult, inst
     if flow.failure_job is None:
         return None
     requests = failure_requests(instance, result.dagster_run, None, {flow.job.name: flow})
-    return all(_execute(flow.failure_job, instance, request.run_config).success for request in requests)
+    job = flow.failure_job
+    return all(_execute(job, instance, one.run_config, tags=dict(one.tags)).success for one in requests)
 
 
 def _where_values_are(result: ExecuteInProcessResult) -> str:

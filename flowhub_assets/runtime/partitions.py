@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Optional
 
 from flowhub_assets.errors import InputError
+from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.triggers import Partitions
 
 #: Under which name a task finds its run's partition in args['env']: an object with key, start and end.
@@ -44,6 +44,14 @@ def last_ended(partitions: Partitions, now: datetime) -> Optional[Window]:
     while _end(partitions, begin).timestamp() > now.timestamp():
         begin = _floor(partitions, _later(begin, -timedelta(seconds=1)))
     return _told(partitions, begin) if begin.timestamp() >= _first(partitions).timestamp() else None
+
+
+def latest_partition(pipeline: Pipeline) -> dict[str, Window]:
+    """What a run beside Dagster that names no partition adds to its profile: the one that has ended last, if any."""
+    if pipeline.partitions is None:
+        return {}
+    window = last_ended(pipeline.partitions, datetime.now(timezone.utc))
+    return {PARTITION: window} if window is not None else {}
 
 
 def _is_one(partitions: Partitions, begin: datetime, key: str) -> bool:
@@ -107,7 +115,9 @@ def _midnight(partitions: Partitions, day: date) -> datetime:
     return _real(datetime.combine(day, time(), tzinfo=_zone(partitions)))
 
 
-def _zone(partitions: Partitions) -> zoneinfo.ZoneInfo:
+def _zone(partitions: Partitions) -> tzinfo:
+    import zoneinfo  # only who has partitions pays for it
+
     return zoneinfo.ZoneInfo(partitions.timezone)
 
 
