@@ -29,6 +29,7 @@ NAMES = (
     "objects",
     "airflow",
     "kubernetes",
+    "queues",
 )
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.ko.md")
