@@ -57,8 +57,8 @@ class Webhook(Node):
         by: Expression | None = Field(
             None, description="For latest and debounce: what is apart, trigger.body.order say; else all are one."
         )
-        params: dict[str, Expression] = Field(
-            default={}, description="Params of the run, each an expression: trigger.body.city."
+        params: Expression | dict[str, Expression] = Field(
+            default={}, description="Params of the run by expressions: trigger.body, or {city: trigger.body.city}."
         )
         response: Literal["sync", "async"] = Field(
             "sync", description="sync: the pipeline's own answer where it is light. async: always 202, before it runs."

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +155,7 @@ def _take(
     )
     request = StartRequest(
         pipeline=name,
-        params={param: _value(text, trigger, f"params.{param}") for param, text in config.params.items()},
+        params=_params(config.params, trigger),
         trigger=trigger,
         latest_of=None if config.mode == "each" else _apart(hook, config, trigger),
         delay=config.wait or 0.0,
@@ -206,14 +206,24 @@ def _kept(
     return None
 
 
-def _apart(hook: Hook, config: Webhook.Config, trigger: dict[str, Any]) -> str:
+def _params(given: str | Mapping[str, str], trigger: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(given, str):
+        return {param: _value(text, trigger, f"params.{param}") for param, text in given.items()}
+    value = _value(given, trigger, "params")
+    if isinstance(value, Mapping):
+        return value
+    what, remedy = f"params of the hook, {given}, are no object", "Send an object."
+    raise ParamsRefused(what, effect="Nothing was started.", remedy=remedy, fields=(("params", what, remedy),))
+
+
+def _apart(hook: Hook, config: Webhook.Config, trigger: Mapping[str, Any]) -> str:
     """The latest-wins key of a delivery."""
     value = None if config.by is None else _value(config.by, trigger, "by")
     told = json.dumps([hook.path, value], sort_keys=True, ensure_ascii=False)
     return f"hook:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
-def _value(expression: str, trigger: dict[str, Any], field: str) -> Any:
+def _value(expression: str, trigger: Mapping[str, Any], field: str) -> Any:
     try:
         return evaluate(expression, {"trigger": trigger}, ROOTS)
     except TemplateProblem as problem:

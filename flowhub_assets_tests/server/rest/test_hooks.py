@@ -54,6 +54,8 @@ nodes:
 edges: [{from: look, to: fail, when: "true"}, {from: look, to: wait, when: "false"}, {from: wait, to: reply}]
 """
 PYTHON = """\
+from dataclasses import dataclass
+
 from flowhub import flow, task
 
 @task
@@ -62,6 +64,15 @@ def count(args):
 
 @flow(webhook={"signature": "github", "keys": ["SHOP_KEY"]}, params={"trigger": {}})
 def counted(args):
+    return count(args)
+
+@dataclass
+class Order:
+    number: int
+    city: str = "Seoul"
+
+@flow(webhook={"signature": "github", "keys": ["SHOP_KEY"], "params": "trigger.body"}, params=Order)
+def typed(args):
     return count(args)
 """
 
@@ -384,3 +395,13 @@ def test_a_pipeline_that_fails_is_answered_so_and_not_run_again(door: Door) -> N
     answers = [door.post("reply", body, senders.github(body, "failing")) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [502, 502]
     assert answers[0].content == answers[1].content
+
+
+def test_a_body_can_be_the_params_of_a_typed_flow(door: Door) -> None:
+    body = b'{"number": 3}'
+    given = door.order(door.post("typed", body, senders.github(body, "t1")))
+    assert given["number"] == 3
+    for body, field in ((b'{"number": "three"}', "number"), (b"[]", "params"), (b'{"number": 1, "x": 2}', "x")):
+        answer = door.post("typed", body, senders.github(body, "t2"))
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == field
