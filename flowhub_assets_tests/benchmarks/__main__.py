@@ -27,6 +27,7 @@ NAMES = (
     "files",
     "storage",
     "objects",
+    "webhooks",
     "airflow",
     "kubernetes",
     "queues",

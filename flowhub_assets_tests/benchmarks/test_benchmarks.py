@@ -31,7 +31,9 @@ from flowhub_assets_tests.benchmarks.yaml_files import TEN, ten_nodes, write_fil
 _SLOW = pytest.mark.timeout(280)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[_SLOW] * (name == "kubernetes")) for name in NAMES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[_SLOW] * (name in ("kubernetes", "webhooks"))) for name in NAMES]
+)
 def test_it_measures_both_sides(name: str) -> None:
     rows = importlib.import_module(f"flowhub_assets_tests.benchmarks.{name}").measure(quick=True)
     assert rows

@@ -12,6 +12,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
 from flowhub_assets.executor import step_log
 from flowhub_assets.executor.hybrid import hybrid_executor
 from flowhub_assets.server import recording, warm
@@ -31,18 +33,19 @@ def _die(*_: object, **__: object) -> NoReturn:
 
 
 def _answer(stage: str, base: Path) -> None:
+    monkey = pytest.MonkeyPatch()
     with backend_over(base / "pipelines", base, executor=hybrid_executor) as backend:
         submission = kept(backend, "shape", trigger=TRIGGER)
         (base / "run_id").write_text(submission.run_id)
         if stage == "kept":
             _die()
         if stage == "ran":
-            answers.keep_answer = _die  # type: ignore[assignment]
+            monkey.setattr(answers, "keep_answer", _die)
         assert warm.answer(backend, submission).status == SHAPE.status
         if stage == "answered":
             _die()
         if stage == "created":
-            recording.write_events = _die
+            monkey.setattr(recording, "write_events", _die)
         if stage == "half written":
             tell, told = backend.instance.handle_new_event, []
 
@@ -55,7 +58,7 @@ def _answer(stage: str, base: Path) -> None:
 
             vars(backend.instance)["handle_new_event"] = tell_some
         if stage == "written":
-            answers.set_recorded = _die  # type: ignore[assignment]
+            monkey.setattr(answers, "set_recorded", _die)
         recording.record_answered(backend)
         raise AssertionError(stage)
 
