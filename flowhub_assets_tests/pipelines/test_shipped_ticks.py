@@ -1,0 +1,76 @@
+"""Every schedule and sensor that ships, evaluated as Dagster's daemon does; a new one needs an expectation here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    ScheduleDefinition,
+    SensorDefinition,
+    build_schedule_context,
+    build_sensor_context,
+)
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from flowhub_assets import definitions
+
+REPOSITORY = definitions.defs
+TICK = datetime(2026, 3, 4, 0, 10, tzinfo=ZoneInfo("Asia/Seoul"))
+
+#: Schedule → when its tick of 4 March 2026 at 0:10 in Seoul starts which run: job, partition, run key.
+SCHEDULES = {
+    "iris_report_schedule": ("iris_report", None, None),
+    "daily_digest_schedule": ("daily_digest", "2026-03-03", "2026-03-03"),
+}
+
+
+def nothing_to_start(data: SensorExecutionData, told: str) -> None:
+    assert not data.run_requests
+    assert told in (data.skip_message or "")
+
+
+#: Sensor → whether it is on from the start, and what its tick says in a Dagster in which nothing has happened.
+SENSORS: dict[str, tuple[bool, str]] = {
+    "on_failure": (True, "Initiating on_failure"),
+    "flowhub_watch": (True, "nothing new is wrong"),
+    "flowhub_queues": (True, "as they should be"),
+    "inbox_report_objects": (False, "nothing new among 0 objects"),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DAGSTER_HOME", "FLOWHUB_DATABASE", "FLOWHUB_ALERTS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_each_that_ships_has_an_expectation() -> None:
+    assert {one.name for one in REPOSITORY.schedule_defs} == set(SCHEDULES)
+    assert {one.name for one in REPOSITORY.sensor_defs} == set(SENSORS)
+
+
+@pytest.mark.parametrize("schedule", REPOSITORY.schedule_defs, ids=lambda one: one.name)
+def test_each_schedule_starts_its_run(schedule: ScheduleDefinition, instance_on_disk: DagsterInstance) -> None:
+    assert schedule.default_status is DefaultScheduleStatus.STOPPED, "its user switches it on"
+    context = build_schedule_context(instance_on_disk, scheduled_execution_time=TICK, repository_def=REPOSITORY)
+    (request,) = schedule.evaluate_tick(context).run_requests or ()
+    assert (schedule.job_name, request.partition_key, request.run_key) == SCHEDULES[schedule.name]
+    job = REPOSITORY.get_job(schedule.job_name)
+    run = instance_on_disk.create_run_for_job(job, run_config=request.run_config, tags=dict(request.tags))
+    assert run.status is DagsterRunStatus.NOT_STARTED, "Dagster takes the run as it is asked for"
+
+
+@pytest.mark.parametrize("sensor", REPOSITORY.sensor_defs, ids=lambda one: one.name)
+def test_each_sensor_ticks(sensor: SensorDefinition, instance_on_disk: DagsterInstance) -> None:
+    on, told = SENSORS[sensor.name]
+    assert (sensor.default_status is DefaultSensorStatus.RUNNING) is on
+    with build_sensor_context(instance_on_disk, repository_def=REPOSITORY, sensor_name=sensor.name) as context:
+        nothing_to_start(sensor.evaluate_tick(context), told)
