@@ -15,7 +15,7 @@ from dagster import DagsterInstance, DefaultSensorStatus, SensorDefinition, Sens
 
 from flowhub_assets.resources.queues import Queues
 from flowhub_assets.resources.settings import read_settings
-from flowhub_assets.to_dagster.waiting_runs import keep_latest, raise_waiting
+from flowhub_assets.to_dagster.waiting_runs import keep_latest, queued, raise_waiting
 
 #: How often, in seconds, the daemon looks.
 CHECK_INTERVAL = 10
@@ -48,11 +48,12 @@ def queue_sensor() -> SensorDefinition:
 
 def keep_queues(instance: DagsterInstance, queues: Queues, cursor: str | None, now: float) -> Kept:
     """One look; ``cursor`` is what the one before it has left."""
+    waiting = queued(instance)
     told = [
         *keep_pools(instance, queues.pools, _applied(cursor)),
         *give_free_slots(instance),
-        *keep_latest(instance),
-        *raise_waiting(instance, queues.patience, now),
+        *keep_latest(instance, waiting),
+        *raise_waiting(instance, waiting, queues.patience, now),
     ]
     return Kept(json.dumps({"pools": dict(queues.pools)}, sort_keys=True), tuple(told))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from flowhub_assets.resources.queues import LATEST_TAG, PRIORITY_TAG
 
@@ -56,9 +56,13 @@ def raised(own: int, waited: float, priorities: Sequence[int], patience: float) 
     return max(own, priorities[min(place, len(priorities) - 1)])
 
 
-def raise_waiting(instance: DagsterInstance, patience: float, now: float) -> list[str]:
-    """Lets the runs go up that have waited for ``patience`` seconds since they came; says which, the oldest first."""
-    records = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.QUEUED]), ascending=True)
+def queued(instance: DagsterInstance) -> Sequence[RunRecord]:
+    """The runs that wait, the oldest first."""
+    return instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.QUEUED]), ascending=True)
+
+
+def raise_waiting(instance: DagsterInstance, records: Sequence[RunRecord], patience: float, now: float) -> list[str]:
+    """Lets those of ``records`` go up that have waited for ``patience`` seconds; says which, the oldest first."""
     going = instance.get_runs(RunsFilter(statuses=[*ACTIVE])) if records else []
     tags = [*(record.dagster_run.tags for record in records), *(run.tags for run in going)]
     priorities = sorted({own_priority(one) for one in tags})
@@ -85,12 +89,11 @@ def _move(instance: DagsterInstance, run: DagsterRun, own: int, wanted: int, wai
     return True
 
 
-def keep_latest(instance: DagsterInstance) -> list[str]:
-    """Of the waiting runs of a job with the same ``flowhub/latest_of``, drops all but the newest; says which."""
+def keep_latest(instance: DagsterInstance, records: Sequence[RunRecord]) -> list[str]:
+    """Of the ``records`` of a job with the same ``flowhub/latest_of``, drops all but the newest; says which."""
     latest: dict[tuple[str, str], str] = {}
     told = []
-    filters = RunsFilter(statuses=[DagsterRunStatus.QUEUED])
-    for run in instance.get_runs(filters):  # the newest first
+    for run in (record.dagster_run for record in reversed(records)):
         if LATEST_TAG not in run.tags:
             continue
         newer = latest.setdefault((run.job_name, run.tags[LATEST_TAG]), run.run_id)

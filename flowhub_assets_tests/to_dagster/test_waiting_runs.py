@@ -19,6 +19,7 @@ from flowhub_assets.to_dagster.waiting_runs import (
     keep_latest,
     own_priority,
     priority_of,
+    queued,
     raise_waiting,
     raised,
 )
@@ -73,7 +74,7 @@ def test_a_run_of_low_priority_starts_though_urgent_ones_keep_coming(instance: d
         assert minute <= 10, "two priorities are above its own: it starts after twice the patience"
         for _ in range(4):
             put(instance, "urgent", tagged(10))
-        raise_waiting(instance, PATIENCE, now + minute * 60)
+        raise_waiting(instance, queued(instance), PATIENCE, now + minute * 60)
         turn = started(instance)
         assert len(turn) == 4
         began += turn
@@ -85,34 +86,35 @@ def test_a_run_of_low_priority_starts_though_urgent_ones_keep_coming(instance: d
 
 def test_who_went_up_is_told_in_its_tags_and_its_log(instance: dg.DagsterInstance) -> None:
     low, urgent = put(instance, "low"), put(instance, "urgent", tagged(10))
-    assert raise_waiting(instance, PATIENCE, time.time()) == [], "nobody has waited yet"
-    (told,) = raise_waiting(instance, PATIENCE, time.time() + PATIENCE + 1)
+    assert raise_waiting(instance, queued(instance), PATIENCE, time.time()) == [], "nobody has waited yet"
+    (told,) = raise_waiting(instance, queued(instance), PATIENCE, time.time() + PATIENCE + 1)
     assert told.startswith(f"{low}: priority 0 → 10, after 30")
     assert run_of(instance, low).tags.items() >= {PRIORITY_TAG: "10", RAISED_TAG: "0"}.items()
     assert any("It has waited for 30" in event.message for event in instance.all_logs(low))
     assert RAISED_TAG not in run_of(instance, urgent).tags
-    assert raise_waiting(instance, PATIENCE, time.time() + PATIENCE + 2) == [], "and once"
+    assert raise_waiting(instance, queued(instance), PATIENCE, time.time() + PATIENCE + 2) == [], "and once"
 
 
 def test_the_priority_of_what_runs_counts_too(instance: dg.DagsterInstance) -> None:
     low = put(instance, "low")
     put(instance, "urgent", tagged(10), status="STARTED")
-    raise_waiting(instance, PATIENCE, time.time() + PATIENCE + 1)
+    raise_waiting(instance, queued(instance), PATIENCE, time.time() + PATIENCE + 1)
     assert priority_of(run_of(instance, low).tags) == 10
 
 
 def test_a_run_that_is_taken_up_again_waits_anew(instance: dg.DagsterInstance) -> None:
     again = put(instance, "low", {PRIORITY_TAG: "10", RAISED_TAG: "0"})
     put(instance, "urgent", tagged(10))
-    raise_waiting(instance, PATIENCE, time.time())
+    raise_waiting(instance, queued(instance), PATIENCE, time.time())
     assert priority_of(run_of(instance, again).tags) == 0
 
 
 def test_a_run_that_starts_meanwhile_is_left_alone(instance: dg.DagsterInstance) -> None:
     low = put(instance, "low")
     put(instance, "urgent", tagged(10))
+    seen = queued(instance)
     move(instance, low, "PIPELINE_STARTING")
-    assert raise_waiting(instance, PATIENCE, time.time() + PATIENCE + 1) == []
+    assert raise_waiting(instance, seen, PATIENCE, time.time() + PATIENCE + 1) == []
     assert PRIORITY_TAG not in run_of(instance, low).tags
 
 
@@ -121,7 +123,9 @@ def test_the_latest_of_a_key_waits_and_the_others_are_cancelled_with_the_reason(
     running = put(instance, "a", key, status="STARTED")
     first, second, last = (put(instance, "a", key) for _ in range(3))
     elsewhere, other_key, plain = put(instance, "b", key), put(instance, "a", {LATEST_TAG: "x"}), put(instance, "a")
-    assert sorted(keep_latest(instance)) == sorted(f"{one}: dropped, run {last} came later" for one in (first, second))
+    assert sorted(keep_latest(instance, queued(instance))) == sorted(
+        f"{one}: dropped, run {last} came later" for one in (first, second)
+    )
     for one in (first, second):
         assert run_of(instance, one).status is dg.DagsterRunStatus.CANCELED
         assert run_of(instance, one).tags[SUPERSEDED_TAG] == last
@@ -130,7 +134,7 @@ def test_the_latest_of_a_key_waits_and_the_others_are_cancelled_with_the_reason(
     for one in (last, elsewhere, other_key, plain):
         assert run_of(instance, one).status is dg.DagsterRunStatus.QUEUED
     assert run_of(instance, running).status is dg.DagsterRunStatus.STARTED
-    assert keep_latest(instance) == []
+    assert keep_latest(instance, queued(instance)) == []
 
 
 def test_what_has_started_is_not_dropped(instance: dg.DagsterInstance) -> None:
