@@ -17,7 +17,7 @@ from flowhub import Toleration, Volume, VolumeMount, flow, task
 from flowhub_assets.from_python.flow import Flow
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Retry, Task
 from flowhub_assets.ir.placement import Placement
-from flowhub_assets.ir.triggers import Schedule
+from flowhub_assets.ir.triggers import Schedule, Trigger
 
 Args = dict[str, Any]
 
@@ -459,6 +459,20 @@ def test_wide_and_deep_graphs() -> None:
 
     assert len(deep.pipeline.tasks) == 1000
     assert isinstance(deep, Flow)
+
+
+def test_a_webhook_is_a_trigger() -> None:
+    def triggers(webhook: Any) -> tuple[Trigger, ...]:
+        @flow(webhook=webhook)
+        def hooked(args: Any) -> Any:
+            return a(args)
+
+        return hooked.pipeline.triggers
+
+    signed = {"signature": "github", "keys": ["SHOP_KEY"]}
+    assert triggers(True) == (Trigger("webhook"),)
+    assert triggers(signed) == (Trigger("webhook", None, signed),)
+    assert triggers(None) == triggers(False) == ()
 
 
 def test_which_errors_are_tried_again_and_when() -> None:

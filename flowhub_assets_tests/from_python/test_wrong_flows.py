@@ -284,6 +284,9 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "cron once": (_flow("schedule='@once'"), ["Leave schedule out"]),
     "interval": (_flow("schedule=timedelta(0)"), ["every 0 seconds"]),
     "timezone": (_flow("schedule='@daily', timezone='Seoul'"), ["timezone 'Seoul'", "Did you mean 'Asia/Seoul'?"]),
+    "webhook": (_flow("webhook={'signature': 'githb', 'keys': ['A']}"), ["signature of the webhook", "'github'"]),
+    "webhook key": (_flow("webhook={'signature': 'github', 'keys': ['s3cret']}"), ["no name of an environment"]),
+    "webhook word": (_flow("webhook={'pth': 'orders'}"), ["the webhook has 'pth'", "Did you mean 'path'?"]),
     "owner": (_flow("owners=['Data Team']"), ["owner 'Data Team'", "team:data-team"]),
     "retries": (_task("retries=-1"), ["retries=-1 of task 'work' is negative"]),
     "retry backoff": (

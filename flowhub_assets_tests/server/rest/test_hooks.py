@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from flowhub_assets.server.backend import Backend
+from flowhub_assets.server.rest import hooks
 from flowhub_assets.server.rest.guard import Limits
 from flowhub_assets.store import submissions, tokens
 from flowhub_assets_tests.server.backends import backend_over, served
@@ -260,6 +262,14 @@ def test_a_body_that_is_longer_than_it_says_is_cut_off(door: Door) -> None:
 
     answer = httpx.post(f"{door.url}/hooks/open", content=pieces(), headers={"Content-Type": "text/plain"})
     assert answer.status_code == 413
+
+
+def test_a_sender_that_dawdles_is_sent_away(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "_BODY_SECONDS", 0.1)
+    host, port = door.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as dawdler:
+        dawdler.sendall(b"POST /hooks/open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
+        assert dawdler.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_what_comes_again_is_answered_the_same_and_starts_nothing(door: Door) -> None:
