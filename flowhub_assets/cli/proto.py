@@ -32,7 +32,7 @@ def proto(pipelines: Sequence[str], folder: Path | None, check: bool) -> None:
     for runnable in _typed(pipelines):
         name = runnable.pipeline.name
         if check:
-            wrong += not _is_current(runnable)
+            wrong += not is_current(runnable)
         elif runnable.grpc:
             typed_method(runnable)
             click.echo(f"{name} answers {runnable.grpc}", err=True)
@@ -46,7 +46,8 @@ def proto(pipelines: Sequence[str], folder: Path | None, check: bool) -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _is_current(runnable: Runnable) -> bool:
+def is_current(runnable: Runnable) -> bool:
+    """Whether the file beside the workflow is what its classes say; if not, stderr is told. Raises DefinitionError."""
     from flowhub_assets.server.rpc.typed_files import proto_name
     from flowhub_assets.server.rpc.typed_methods import own_text, typed_method
 

@@ -137,7 +137,7 @@ def branch_plain(function: TaskFunction, ports: tuple[str, ...], values: tuple[A
     if may_run(values):
         given = [plain(value) for value in values]
         one = function.parameters.is_single and len(given) > 1
-        returned = function.function(_merged(given)) if one else function.function(*given)
+        returned = function.called(_merged(given)) if one else function.called(*given)
         chosen = port_of(returned, ports, function.name, function.source, given)
     value = _merged(value for value in values if not isinstance(value, Conditional) or value.there)
     return Choice(function.name, {port: Conditional(value, there=port == chosen, gate=True) for port in ports})
@@ -160,7 +160,7 @@ def call_plain(function: TaskFunction, args: tuple[Any, ...], kwargs: Mapping[st
 
 def deciding_body(function: TaskFunction, ports: tuple[str, ...]) -> Callable[..., dict[str, str]]:
     """The body of the deciding task: the user's function, and which port its answer means."""
-    decide, name, where = function.function, function.name, function.source
+    decide, name, where = function.body, function.name, function.source
 
     def body(*args: Any) -> dict[str, str]:
         return {"port": port_of(decide(*args), ports, name, where, args)}

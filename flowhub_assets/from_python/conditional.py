@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
+
+from flowhub_assets.runtime.step_env import env_of_step
 
 
 class Conditional(dict):  # type: ignore[type-arg]  # Python 3.9 knows dict[...] as a base; the checker wants more
@@ -36,8 +39,10 @@ def call_flow(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
     if _in_flow.get():
         return function(*args, **kwargs)
     token = _in_flow.set(True)
+    env = next((one["env"] for one in (*args, *kwargs.values()) if isinstance(one, Mapping) and "env" in one), None)
     try:
-        return plain(function(*(FlowInput(one) if type(one) is dict else one for one in args), **kwargs))
+        with env_of_step(env) if env is not None else contextlib.nullcontext():
+            return plain(function(*(FlowInput(one) if type(one) is dict else one for one in args), **kwargs))
     finally:
         _in_flow.reset(token)
 
