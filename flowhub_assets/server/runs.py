@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagster import DagsterInvalidConfigError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from flowhub_assets.errors import Conflict, FlowhubError, NotFound, ParamsRefused
+from flowhub_assets.errors import Conflict, FlowhubError, InputError, NotFound, ParamsRefused
 from flowhub_assets.resources.queues import LATEST_TAG, Queues
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.server.launching import Launcher
@@ -191,11 +192,15 @@ class Runs:
                 now, run_ids = self._clock(), [submission.run_id]
                 moved = submissions.set_state(connection, run_ids, LAUNCHED, now, only=submissions.WAITING)
                 newer = None if moved else submissions.superseded_by(connection, submission.run_id)
+                cancelled = not moved and submissions.is_cancelled(connection, submission.run_id)
         except FlowhubError:
             return  # the next look does it: a launch can be repeated
         # A later run of its key was accepted while this one was launched, and did not find it in Dagster yet.
         if newer is not None:
             self._supersede(run_ids, newer)
+        if cancelled:
+            # So was this one, by somebody who did not find it there either.
+            self._launcher.withdraw(submission.run_id)
 
     def _supersede(self, run_ids: list[str], newer: str) -> None:
         """Drops those that wait in Dagster's queue; the others have started, and no longer wait."""
@@ -239,18 +244,27 @@ class Runs:
             waiting = submissions.due(connection, now)
         wrong = []
         for submission in waiting:
-            if submission.state == ACCEPTED and not all_accepted and now - submission.due < _GRACE_SECONDS:
+            if submission.state == ACCEPTED and not all_accepted and 0 <= now - submission.due < _GRACE_SECONDS:
                 continue
             try:
                 self._launcher.launch(submission)
-            except NotFound as error:
-                self.settle([submission.run_id], FAILED, only=submissions.WAITING, reason=error.what)
-                wrong.append(f"run {submission.run_id}: {error.what}")
+            except (NotFound, InputError, DagsterInvalidConfigError) as error:
+                # The pipeline has changed meanwhile: to try again would not help.
+                reason = str(getattr(error, "what", error))
+                self.settle([submission.run_id], FAILED, only=submissions.WAITING, reason=reason)
+                wrong.append(f"run {submission.run_id}: {reason}")
             except Exception as error:  # noqa: BLE001 - Dagster is away, say: the next look tries again
+                self._put_off(submission, now)
                 wrong.append(f"run {submission.run_id} of {submission.pipeline} waits: {type(error).__name__}: {error}")
             else:
                 self._launched(submission)
         return wrong
+
+    def _put_off(self, submission: Submission, now: float) -> None:
+        """For as long as it waits already, so that many that cannot be launched do not keep others from it."""
+        pause = min(max(now - submission.accepted, _GRACE_SECONDS), submissions.LONGEST_PAUSE)
+        with self._database.begin() as connection:
+            submissions.put_off(connection, submission.run_id, now + pause)
 
     def _require_profile(self, entry: Entry, profile: str | None) -> None:
         known = {*entry.pipeline.profiles, *self._queues.profiles}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from flowhub_assets.store.tables import keys, submissions
 
@@ -17,6 +17,8 @@ ANSWERED, RECORDED, SUPERSEDED, FAILED = "answered", "recorded", "superseded", "
 CANCELLED = "cancelled"
 #: The server is about to answer it itself, until ``due``: see answers.py.
 ANSWERING = "answering"
+#: The most seconds between two tries to launch one.
+LONGEST_PAUSE = 60.0
 #: States of what is still to be launched.
 WAITING = (ACCEPTED, DELAYED)
 
@@ -108,10 +110,20 @@ def find(connection: Connection, run_id: str) -> Submission | None:
 
 
 def due(connection: Connection, now: float, most: int = 100) -> list[Submission]:
-    """What is to be launched by ``now``, the oldest first."""
-    where = (submissions.c.state.in_(WAITING), submissions.c.due <= now)
+    """What is to be launched by ``now``, the oldest first.
+
+    One that is accepted waits for no time of its own: where its ``due`` is far away the clock was set back.
+    """
+    is_set_back = and_(submissions.c.state == ACCEPTED, submissions.c.due > now + LONGEST_PAUSE)
+    where = (submissions.c.state.in_(WAITING), or_(submissions.c.due <= now, is_set_back))
     query = select(submissions).where(*where).order_by(submissions.c.due).limit(most)
     return [_submission(row) for row in connection.execute(query)]
+
+
+def put_off(connection: Connection, run_id: str, due: float) -> None:
+    """One that could not be launched is tried again at ``due``; others go before it."""
+    where = (submissions.c.run_id == run_id, submissions.c.state.in_(WAITING))
+    connection.execute(update(submissions).where(*where).values(due=due))
 
 
 def in_state(connection: Connection, state: str, most: int = 100) -> list[Submission]:
@@ -177,6 +189,12 @@ def superseded_by(connection: Connection, run_id: str) -> str | None:
     if found is None or found.state != SUPERSEDED:
         return None
     return found.reason.removeprefix("run ").removesuffix(" came later")
+
+
+def is_cancelled(connection: Connection, run_id: str) -> bool:
+    """Whether somebody has cancelled it before it was launched."""
+    found = find(connection, run_id)
+    return found is not None and found.state == CANCELLED
 
 
 def forget(connection: Connection, before: float, now: float) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +174,8 @@ def test_dagster_away_is_no_refusal_of_what_is_kept(
         assert started.run_id in told
         assert "Dagster's storage is away" in told
         monkeypatch.undo()
+        # Some seconds lie between two tries.
+        backend.runs._clock = lambda: time.time() + submissions.LONGEST_PAUSE
         backend.runs.launch_due(all_accepted=True)
         assert run_of(backend, started.run_id).status is dg.DagsterRunStatus.QUEUED
 
@@ -219,25 +224,70 @@ def test_the_latest_of_a_key_drops_those_that_wait(folder: Path, tmp_path: Path)
             assert run_of(backend, started.run_id).status is dg.DagsterRunStatus.QUEUED
 
 
+@pytest.mark.parametrize("jump", [-7_200.0, -30.0, 30.0, 7_200.0])
+def test_a_clock_that_jumps_keeps_no_accepted_run_from_its_launch(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    now = 1_000_000.0
+
+    def away(*_: object) -> None:
+        raise ConnectionError
+
+    with backend_over(folder, tmp_path) as backend:
+        backend.runs._clock = lambda: now
+        monkeypatch.setattr(Launcher, "launch", away)
+        started = backend.runs.start(StartRequest("greet", key="k"))
+        monkeypatch.undo()
+        now += jump
+        assert backend.runs.start(StartRequest("greet", key="k")).run_id == started.run_id
+        # Within what a pause between two tries may be at most.
+        for _ in range(2):
+            backend.runs.launch_due()
+            now += submissions.LONGEST_PAUSE
+        assert run_of(backend, started.run_id).status is dg.DagsterRunStatus.QUEUED
+        assert backend.instance.get_runs_count() == 1
+
+
+def test_many_that_cannot_be_launched_keep_no_other_from_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch = Launcher.launch
+
+    def some(self: Launcher, submission: submissions.Submission) -> None:
+        if submission.order.params["city"] == "nowhere":
+            raise ConnectionError("away")
+        launch(self, submission)
+
+    with backend_over(folder, tmp_path) as backend:
+        monkeypatch.setattr(Launcher, "launch", some)
+        monkeypatch.setattr(submissions.due, "__defaults__", (3,))  # it looks at a few at a time
+        for _ in range(4):
+            backend.runs.start(StartRequest("greet", {"city": "nowhere"}, delay=1e-6))
+        other = backend.runs.start(StartRequest("greet", {"city": "Jeju"}, delay=1e-6))
+        for _ in range(2):
+            backend.runs.launch_due()
+        assert run_of(backend, other.run_id).status is dg.DagsterRunStatus.QUEUED
+
+
 KEYS = st.sampled_from(["a", "b", None])
 ORDERS = st.builds(StartRequest, st.just("greet"), st.fixed_dictionaries({"times": st.integers(1, 2)}), key=KEYS)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(orders=st.lists(ORDERS, min_size=1, max_size=6))
-def test_any_requests_start_one_run_for_each_key_and_order(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory, orders: list[StartRequest]
-) -> None:
-    with backend_over(folder, tmp_path_factory.mktemp("any")) as backend:
-        by_key: dict[str, tuple[Any, str]] = {}
-        new = 0
-        for order in orders:
-            if order.key in by_key and by_key[order.key][0] != order.params:
-                with pytest.raises(Conflict):
-                    backend.runs.start(order)
-                continue
-            started = backend.runs.start(order)
-            new += started.is_new
-            if order.key is not None:
-                assert started.run_id == by_key.setdefault(order.key, (order.params, started.run_id))[1]
-        assert backend.instance.get_runs_count() == new
+def test_any_requests_start_one_run_for_each_key_and_order(backend: Backend, orders: list[StartRequest]) -> None:
+    example = uuid.uuid4().hex
+    by_key: dict[str, tuple[Any, str]] = {}
+    before, new = backend.instance.get_runs_count(), 0
+    for order in orders:
+        if order.key is not None:
+            order = replace(order, key=f"{example}-{order.key}")
+        if order.key in by_key and by_key[order.key][0] != order.params:
+            with pytest.raises(Conflict):
+                backend.runs.start(order)
+            continue
+        started = backend.runs.start(order)
+        new += started.is_new
+        if order.key is not None:
+            assert started.run_id == by_key.setdefault(order.key, (order.params, started.run_id))[1]
+    assert backend.instance.get_runs_count() == before + new

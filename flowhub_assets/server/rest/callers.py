@@ -27,7 +27,10 @@ def caller_of(request: Request, _token: Annotated[HTTPAuthorizationCredentials |
     peer = request.client.host if request.client else ""
     forwarded = any(name in request.headers for name in _FORWARDED)
     token = bearer(request.headers.get("authorization"))
-    return authenticate(backend_of(request), token, peer, is_forwarded=forwarded)
+    caller = authenticate(backend_of(request), token, peer, is_forwarded=forwarded)
+    # For the audit log, where a route refuses it.
+    request.state.caller = caller
+    return caller
 
 
 TheBackend = Annotated[Backend, Depends(backend_of)]

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from flowhub_assets import errors
 from flowhub_assets.errors import FlowhubError
+from flowhub_assets.server.audit import note
 
 logger = logging.getLogger("flowhub.server")
 
@@ -121,7 +122,10 @@ def add_problems(app: FastAPI) -> None:
     """All errors of the app become problems."""
 
     @app.exception_handler(FlowhubError)
-    async def ours(_request: Request, error: FlowhubError) -> JSONResponse:
+    def ours(request: Request, error: FlowhubError) -> JSONResponse:
+        if isinstance(error, errors.NotAllowed):
+            asked = f"{request.method} {request.url.path}"
+            note(request.app.state.backend.database, request.state.caller, "http", "ask", asked, result="refused")
         return problem_of(error)
 
     @app.exception_handler(HTTPException)

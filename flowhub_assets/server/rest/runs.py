@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from flowhub_assets.server import run_acts, run_events, run_results, run_views
+from flowhub_assets.server.audit import note
 from flowhub_assets.server.rest.callers import TheBackend, TheCaller
 from flowhub_assets.server.rest.starting import StartedBody, started_body
 
@@ -178,7 +179,9 @@ def get_result(run_id: str, backend: TheBackend, caller: TheCaller) -> dict[str,
 def cancel_run(run_id: str, backend: TheBackend, caller: TheCaller) -> RunBody:
     """Stops it. 409 if it is over."""
     caller.require("runner", "cancel runs")
-    return _body(run_acts.cancel_run(backend, run_id, caller))
+    run = run_acts.cancel_run(backend, run_id, caller)
+    note(backend.database, caller, "http", "cancel", run_id)
+    return _body(run)
 
 
 @router.post("/{run_id}/retry", status_code=202)
@@ -188,6 +191,7 @@ def retry_run(run_id: str, body: RetryBody, backend: TheBackend, caller: TheCall
     started = run_acts.retry_run(
         backend, run_id, from_failure=body.from_failure and not body.steps, steps=body.steps, caller=caller
     )
+    note(backend.database, caller, "http", "retry", run_id, detail=started.run_id)
     return started_body(backend, started)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.rest.callers import TheBackend, TheCaller
-from flowhub_assets.server.runs import KEY_LIFETIME, StartRequest
+from flowhub_assets.server.runs import KEY_LIFETIME, Started, StartRequest
 
 router = APIRouter(tags=["runs"])
 
@@ -61,12 +62,18 @@ def start_run(
             latest_of=body.latest_of,
             door="http",
             caller=caller.name,
+            peer=caller.peer,
         )
     )
     if not started.is_new:
         response.status_code = 200
-    url = backend.run_url(started.run_id)
     response.headers["Location"] = f"/api/v1/runs/{started.run_id}"
+    return started_body(backend, started)
+
+
+def started_body(backend: Backend, started: Started) -> StartedBody:
+    """The answer to whoever started a run."""
+    url = backend.run_url(started.run_id)
     return StartedBody(
         run_id=started.run_id, pipeline=started.pipeline, is_new=started.is_new, reason=started.reason, url=url
     )

@@ -11,7 +11,7 @@ import pytest
 
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.rest.guard import Limits
-from flowhub_assets.store import tokens
+from flowhub_assets.store import audit, tokens
 from flowhub_assets_tests.server.backends import GREET, backend_over, served
 
 RUNS = "/api/v1/pipelines/greet/runs"
@@ -106,5 +106,14 @@ def test_each_role_may_do_its_own(tmp_path: Path) -> None:
                 assert httpx.get(f"{url}/metrics", headers=headers).status_code == 200
                 answer = httpx.post(url + RUNS, json={}, headers=headers)
                 assert answer.status_code == status, answer.text
-        (run,) = closed.instance.get_runs()
-        assert run.tags["flowhub/by"] == "runner"
+            (run,) = closed.instance.get_runs()
+            assert run.tags["flowhub/by"] == "runner"
+            cancel = f"{url}/api/v1/runs/{run.run_id}/cancel"
+            assert httpx.post(cancel, headers={"Authorization": f"Bearer {made['runner']}"}).status_code == 200
+        with closed.database.read() as connection:
+            acts = [(act.caller, act.action, act.target, act.result) for act in audit.newest(connection)]
+        assert acts == [
+            ("runner", "cancel", run.run_id, "done"),
+            ("runner", "start", "greet", "done"),
+            ("viewer", "ask", f"POST {RUNS}", "refused"),
+        ]
