@@ -210,7 +210,7 @@ def _trigger() -> Schema:
         {
             "type": ({"enum": list(triggers.TYPES)}, "What starts the pipeline."),
             "schedule": (_TEXT, "For cron: five fields, or a preset such as @daily."),
-            "every": (_ref("duration"), "For interval: how long lies between two runs."),
+            "every": (_ref("duration"), "For interval: the time between two runs; for object-arrival: between looks."),
             "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
             "assets": (_list(_TEXT), "For asset: the keys of those that must have been made anew, wines/table."),
             "config": (_OBJECT, "What a webhook or object-arrival is told."),

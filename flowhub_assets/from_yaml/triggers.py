@@ -18,7 +18,8 @@ TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
 KEYS = ("type", "schedule", "every", "timezone", "config")
 
 #: What these are told stands beside their type, or under ``config:``.
-OPEN = ("webhook", "object-arrival")
+OBJECTS = "object-arrival"
+OPEN = ("webhook", OBJECTS)
 _TIMED = {"cron": "schedule", "interval": "every"}
 
 
@@ -99,7 +100,8 @@ def _trigger(section: Section) -> Trigger | None:
 def _timed(section: Section, kind: str) -> Schedule | None:
     wanted = _TIMED.get(kind)
     for key in ("schedule", "every", "timezone"):
-        if key in section and key != wanted and not (wanted and key == "timezone"):
+        has_effect = key == wanted or (wanted and key == "timezone") or (key, kind) == ("every", OBJECTS)
+        if key in section and not has_effect:
             other = next((name for name, own in _TIMED.items() if own == key), "cron")
             remedy = f"leave it out, or write type: {other}"
             section.tell(key, f"a trigger of type {kind} has {key!r}", "it would have no effect", remedy, at_key=True)
@@ -119,7 +121,9 @@ def _timed(section: Section, kind: str) -> Schedule | None:
 
 def _config(section: Section, kind: str) -> dict[str, Any]:
     """What the trigger is told, beside its type or under ``config:``: what the kind of node of that name takes."""
-    beside = {key: value for key, value in section.data.items() if key not in KEYS}
+    # How often objects are looked for is no schedule: it is config of theirs.
+    keys = [key for key in KEYS if (key, kind) != ("every", OBJECTS)]
+    beside = {key: value for key, value in section.data.items() if key not in keys}
     config = {**section.mapping("config", "{path: articles}"), **beside}
     if kind == "asset":
         beside.pop("assets", None)
