@@ -169,8 +169,15 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "repo": options.text("repo", words.get("repo"), "https://example.com/team/pipelines.git"),
         "path": options.text("path", words.get("path"), "pipelines/my_flow"),
         **timing(words),
+        **_at_most(words.get("concurrency")),
+        "priority": options.whole_number("priority", words.get("priority"), 10),
+        "queue": options.text("queue", words.get("queue"), "nightly"),
         "triggers": (*_webhook(words.get("webhook")), *_object_arrival(words.get("object_arrival"))),
     }
+
+
+def _at_most(concurrency: object) -> dict[str, int]:
+    return {} if concurrency is None else {"concurrency": options.whole_number("concurrency", concurrency, 1)}
 
 
 def _webhook(value: object) -> tuple[Trigger, ...]:
@@ -222,6 +229,9 @@ def flow(
     dedupe: Optional[Mapping[str, Any]] = None,
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     object_arrival: Optional[Mapping[str, Any]] = None,
+    concurrency: Optional[int] = None,
+    priority: int = 0,
+    queue: Optional[str] = None,
     owners: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], Flow]: ...
 
@@ -243,10 +253,11 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     ``webhook`` lets POST /hooks/NAME start it: True of whoever has an API token,
     {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. With
     ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
-    starts it, args['trigger']['url']. ``owners`` are e-mail addresses or 'team:name'. ``namespace``, ``volumes``,
-    ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are Kubernetes', and those of
-    every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and description default to the
-    function's own and its docstring.
+    starts it, args['trigger']['url']. At most ``concurrency`` of its runs go on at a time; those that wait do so in
+    the ``queue`` of pyproject.toml, a higher ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
+    ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
+    Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and
+    description default to the function's own and its docstring.
 
     In a script that Python executes, this runs the script's command line and ends the process.
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.

@@ -208,6 +208,9 @@ def test_everything_said_reaches_the_pipeline() -> None:
         path="pipelines/x",
         schedule="0 6 * * mon-fri",
         timezone="Asia/Seoul",
+        concurrency=2,
+        priority=7,
+        queue="nightly",
     )
     def main(args: Any) -> Any:
         """Says what it does.
@@ -255,6 +258,7 @@ def test_everything_said_reaches_the_pipeline() -> None:
         Volume("own", host_path="/data"),
     )
     assert made.schedule == Schedule(cron="0 6 * * mon-fri", timezone="Asia/Seoul")
+    assert (made.concurrency, made.priority, made.queue) == (2, 7, "nightly")
     assert made.description == "Says what it does.\n\nAt length."
     assert made.failure_task is not None
     assert (made.failure_task.name, made.failure_task.needs) == ("handler", (FLOW_INPUT,))

@@ -204,6 +204,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "tag of wrong type": (_flow("tags=[1]"), ["tags[0]=1 is of type int"]),
     "schedule as number": (_flow("schedule=60"), ["schedule=60 is of type int", "timedelta(hours=1)"]),
     "timezone alone": (_flow("timezone='Asia/Seoul'"), ["without a schedule"]),
+    "concurrency in words": (_flow("concurrency='2'"), ["concurrency='2' is of type str", "concurrency=1"]),
+    "no run at a time": (_flow("concurrency=0"), ["concurrency=0 is not from 1 to 10"]),
+    "queue of two words": (_flow("queue='two words'"), ["queue 'two words' is not a word", "nightly"]),
+    "queue as number": (_flow("queue=1"), ["queue=1 is of type int", "'nightly'"]),
     "on_failure as text": (_flow("on_failure='handler'"), ["on_failure='handler'", "without quotes"]),
     # Quantities
     "cpu 2x": (_task("cpu='2x'"), ["cpu '2x' of task 'work' is not a quantity", "'2' for 2 cores"]),
