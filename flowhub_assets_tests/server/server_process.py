@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -45,8 +46,8 @@ class ServerProcess:
         }
         return {**kept, **own, **self._environment}
 
-    def start(self, seconds: float = 90) -> None:
-        """Starts it and waits until it answers."""
+    def start(self, seconds: float = 90, verify: ssl.SSLContext | bool = True) -> None:
+        """Starts it and waits until it answers; ``verify`` is what its certificate is checked against."""
         with (self.base / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -62,7 +63,7 @@ class ServerProcess:
         while time.monotonic() < last:
             assert self.process.poll() is None, self.log()
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", timeout=5, verify=verify).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
