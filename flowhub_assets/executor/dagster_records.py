@@ -6,6 +6,7 @@ Dagster's storage later, with the times at which they happened.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +19,9 @@ from dagster import (
     DagsterRunStatus,
     EventLogEntry,
     InitLoggerContext,
+    InitResourceContext,
     JobDefinition,
+    ResourceDefinition,
     logger,
 )
 from dagster._core.definitions.job_base import InMemoryJob
@@ -37,6 +40,8 @@ from flowhub_assets.executor.hybrid import hybrid_executor
 
 #: Laid over the run config of such a run: no cluster is asked; nothing is printed.
 _LOCAL: dict[str, Any] = {"execution": {"config": {"step_handler": {"local": {}}}}}
+#: Different configs of one resource whose objects are kept.
+_MOST_MADE = 100
 _SILENT: dict[str, Any] = {"loggers": {"silent": {}}}
 
 
@@ -49,12 +54,14 @@ def _silent(_context: InitLoggerContext) -> logging.Logger:
 class RecordingInstance(DagsterInstance):
     """An instance whose runs leave nothing in its storage: what they tell is given to whoever runs them."""
 
-    def __init__(self, instance: DagsterInstance) -> None:
+    def __init__(self, instance: DagsterInstance, *, plain: Sequence[type[Any]] = ()) -> None:
+        """``plain`` are classes of resources that are nothing but their config: one object serves many runs."""
         # Not by DagsterInstance's own __init__: its parts are registered with ``instance``, and stay its.
         vars(self).update(vars(instance))
         vars(self).pop("run_domain", None)
         self._event_storage: Any = _ReadOnly(instance.event_log_storage)
         self._settings = {**dict(instance._settings), "telemetry": {"enabled": False}}
+        self._plain = tuple(plain)
         self._told: dict[str, list[EventLogEntry]] = {}
         self._runs_here: dict[str, DagsterRun] = {}
         self._silent_jobs: WeakKeyDictionary[JobDefinition, JobDefinition] = WeakKeyDictionary()
@@ -66,7 +73,8 @@ class RecordingInstance(DagsterInstance):
         """
         silent = self._silent_jobs.get(job)
         if silent is None:
-            silent = self._silent_jobs[job] = job.with_logger_defs({"silent": _silent})
+            quick = {key: _made_once(one, self._plain) for key, one in job.resource_defs.items()}
+            silent = self._silent_jobs[job] = job._copy(logger_defs={"silent": _silent}, resource_defs=quick)
         plan = create_execution_plan(silent, run_config=run.run_config)
         around = PlanOrchestrationContextManager(
             context_event_generator=orchestration_context_event_generator,
@@ -108,6 +116,23 @@ class RecordingInstance(DagsterInstance):
     @override
     def is_persistent(self) -> bool:
         return False  # no other process could take up such a run
+
+
+def _made_once(definition: ResourceDefinition, plain: tuple[type[Any], ...]) -> ResourceDefinition:
+    """The resource with its object made once for each config: Dagster makes five, and works out their schemas."""
+    kind: Any = getattr(definition, "configurable_resource_cls", None)
+    if kind not in plain:
+        return definition
+    made: dict[str, Any] = {}
+
+    def make(context: InitResourceContext) -> Any:
+        config = dict(context.resource_config or {})
+        key = json.dumps(config, sort_keys=True)
+        if key not in made and len(made) < _MOST_MADE:
+            made[key] = kind(**config)
+        return made.get(key) or kind(**config)
+
+    return ResourceDefinition(make, config_schema=definition.config_schema, description=definition.description)
 
 
 class _ReadOnly:

@@ -21,6 +21,8 @@ logger = logging.getLogger("flowhub.server")
 _MOST = 10
 #: Seconds between two looks where nobody says that there is something; and until what failed is tried again.
 _LOOK_SECONDS, _AGAIN_SECONDS = 1.0, 5.0
+#: What was accepted so long ago makes way no more for requests that are being answered; until then so long for each.
+_HAS_TIME, _MAKE_WAY = 2.0, 0.2
 
 
 def record_answered(backend: Backend, clock: Callable[[], float] = time.time) -> tuple[int, list[str]]:
@@ -35,6 +37,8 @@ def record_answered(backend: Backend, clock: Callable[[], float] = time.time) ->
         return 0, []
     done, gone, wrong = [], {}, {}
     for submission, document in taken:
+        if clock() - submission.accepted < _HAS_TIME:
+            backend.warm.wait_for_quiet(_MAKE_WAY)
         try:
             _write(backend, submission, document)
             done.append(submission.run_id)

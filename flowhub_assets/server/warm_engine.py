@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from flowhub_assets.errors import FlowhubError, Unavailable
 from flowhub_assets.executor.daemon_threads import DaemonThreads
 from flowhub_assets.executor.dagster_records import RecordingInstance, has_succeeded, run_of, text_of_events
+from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.server import warm_reply
 from flowhub_assets.server.catalogue import Catalogue, Entry
 from flowhub_assets.server.launching import run_config_of, tags_of
@@ -61,14 +62,14 @@ class WarmEngine:
     ) -> None:
         self.answered = threading.Event()
         self.bounds = bounds or Bounds()
-        self._instance = RecordingInstance(instance)
+        self._instance = RecordingInstance(instance, plain=(ProfileResource, StorageResource))
         self._database = database
         self._catalogue = catalogue
         self._runs = runs
         self._url_of = url_of
         self._places = threading.BoundedSemaphore(self.bounds.at_once)
         self._threads = DaemonThreads("flowhub-warm")
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._at_work: set[str] = set()
         self._renews = False
         self._closed = threading.Event()
@@ -83,6 +84,11 @@ class WarmEngine:
         self._threads.run(partial(self._work, entry, submission, also, reply))
         wait([reply], self.bounds.seconds)
         return reply.result() if reply.done() else self._later(submission)
+
+    def wait_for_quiet(self, seconds: float) -> None:
+        """Waits until nobody waits for an answer, ``seconds`` at most: what has time makes way for those."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._at_work, seconds)
 
     def close(self) -> None:
         """No more requests come. What is still at work is launched in Dagster: its thread ends with this process."""
@@ -125,6 +131,7 @@ class WarmEngine:
         finally:
             with self._lock:
                 self._at_work.discard(submission.run_id)
+                self._lock.notify_all()
             self._places.release()
 
     def _answered(self, entry: Entry, submission: Submission, also: Also | None) -> Reply:
