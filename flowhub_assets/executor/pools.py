@@ -91,4 +91,6 @@ def _one_at_a_time(instance: DagsterInstance) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(file)  # the lock goes with it, also when the process is killed
+        # A step's process that was forked meanwhile has the file open, too: to close it here would not be enough.
+        fcntl.flock(file, fcntl.LOCK_UN)
+        os.close(file)

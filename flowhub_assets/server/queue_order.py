@@ -64,14 +64,14 @@ def waiting_for(
     for run in active:
         counted.add(run.run_id, run.tags)
     running = [run.run_id for run in active]
-    taken = {name: pool.taken for name, pool in pools.items()}
+    promised: dict[str, list[str]] = {name: [] for name in pools}
     told = {}
     ahead: list[str] = []
     for run in waiting:
         reason = counted.reason(run.tags, set(running))
         if not reason:
             counted.add(run.run_id, run.tags)
-            reason = _pools_reason(run, pools, taken)
+            reason = _pools_reason(run, pools, promised)
         if not reason and most >= 0 and len(running) + len(ahead) >= most:
             reason = (
                 f"{len(running)} of {most} runs go on: {_named(running)}"
@@ -81,7 +81,7 @@ def waiting_for(
         elif not reason:
             ahead.append(run.run_id)
             for name, slots in run.pools.items():
-                taken[name] = taken.get(name, 0) + slots
+                promised.setdefault(name, []).extend([run.run_id] * slots)
         told[run.run_id] = reason
     return told
 
@@ -123,18 +123,21 @@ def _runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs"
 
 
-def _pools_reason(run: Place, pools: Mapping[str, Pool], taken: Mapping[str, int]) -> str:
+def _pools_reason(run: Place, pools: Mapping[str, Pool], promised: Mapping[str, Sequence[str]]) -> str:
     # A pool without a limit, or with a slot left, lets one of the first steps begin.
-    if not run.pools or any(name not in pools or taken[name] < pools[name].slots for name in run.pools):
+    if not run.pools or any(
+        name not in pools or pools[name].taken + len(promised[name]) < pools[name].slots for name in run.pools
+    ):
         return ""
-    return "; ".join(pool_reason(name, pools[name]) for name in run.pools)
+    return "; ".join(pool_reason(name, pools[name], promised[name]) for name in run.pools)
 
 
-def pool_reason(name: str, pool: Pool) -> str:
-    """Why no slot of a pool is to be had, in words."""
+def pool_reason(name: str, pool: Pool, promised: Sequence[str] = ()) -> str:
+    """Why no slot of a pool is to be had, in words; ``promised`` are the runs that come first."""
     slots = "no slot" if pool.slots == 0 else "1 slot" if pool.slots == 1 else f"{pool.slots} slots"
-    held = f": {_named(pool.held_by)} {'holds' if len(pool.held_by) == 1 else 'hold'} it" if pool.held_by else ""
-    return f"pool {name} has {slots}{held}"
+    held = [f"{_named(pool.held_by)} {'holds' if len(set(pool.held_by)) == 1 else 'hold'} it"] if pool.held_by else []
+    first = [f"{_named(promised)} {'comes' if len(set(promised)) == 1 else 'come'} first"] if promised else []
+    return ": ".join([f"pool {name} has {slots}", *([", ".join([*held, *first])] if held or first else [])])
 
 
 def _named(run_ids: Sequence[str]) -> str:

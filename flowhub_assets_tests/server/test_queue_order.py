@@ -69,7 +69,7 @@ def test_a_pool_whose_slot_is_held() -> None:
 
 def test_a_slot_is_given_once() -> None:
     runs = [Place(name, {}, {"db-lock": 1}) for name in "ab"]
-    assert told(*runs, pools={"db-lock": Pool(1, 0)}) == ["", "pool db-lock has 1 slot"]
+    assert told(*runs, pools={"db-lock": Pool(1, 0)}) == ["", "pool db-lock has 1 slot: run a comes first"]
 
 
 def test_a_run_that_its_pool_holds_up_counts_for_its_queue_as_it_does_in_dagster() -> None:
