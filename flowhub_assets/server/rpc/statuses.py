@@ -20,8 +20,8 @@ DETAILS_KEY = "grpc-status-details-bin"
 #: Of ErrorInfo: whose reasons these are.
 DOMAIN = "flowhub"
 _INTERNAL = "The server could not do this; its log says why."
-#: A header of HTTP/2 this long is still taken by every client.
-_LONGEST_MESSAGE, _LONGEST_DETAILS = 1_000, 6_000
+#: Bytes. A client may refuse trailers over 8 KiB, and there bytes are four for three, those of a message three for one.
+_LONGEST_TEXT, _LONGEST_FIELDS = 500, 2_500
 
 _CODES = {
     errors.ParamsRefused: grpc.StatusCode.INVALID_ARGUMENT,
@@ -65,9 +65,7 @@ def refusal_of(error: Exception) -> Refusal:
     status = details.Status(code=code.value[0], message=message)
     for name, detail in _details(error, code):
         packed = Any(type_url=f"type.googleapis.com/google.rpc.{name}", value=detail.SerializeToString())
-        # Whoever sends ten thousand wrong fields is told of the first ones.
-        if status.ByteSize() + packed.ByteSize() <= _LONGEST_DETAILS:
-            status.details.append(packed)
+        status.details.append(packed)
     return Refusal(code, message, ((DETAILS_KEY, status.SerializeToString()),))
 
 
@@ -91,7 +89,8 @@ def _bad_request(error: errors.ParamsRefused) -> details.BadRequest:
     for field, what, remedy in error.fields:
         description = f"{what}: {remedy}" if remedy else what
         violation = details.BadRequest.FieldViolation(field=_short(field), description=_short(description))
-        if bad.ByteSize() + violation.ByteSize() > _LONGEST_DETAILS - 2_500:
+        if bad.ByteSize() + violation.ByteSize() > _LONGEST_FIELDS:
+            # Whoever sends ten thousand wrong fields is told of the first ones.
             break
         bad.field_violations.append(violation)
     return bad
@@ -106,4 +105,6 @@ def _reason(error: FlowhubError) -> str:
 def _short(text: str) -> str:
     """Bounded, and of what UTF-8 can hold."""
     whole = utf8(text)
-    return whole if len(whole) <= _LONGEST_MESSAGE else f"{whole[:_LONGEST_MESSAGE]}..."
+    if len(whole.encode()) <= _LONGEST_TEXT:
+        return whole
+    return whole.encode()[:_LONGEST_TEXT].decode("utf-8", "ignore") + "..."

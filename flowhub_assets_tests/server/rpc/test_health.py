@@ -83,6 +83,9 @@ def test_it_does_not_serve_while_the_database_is_away(
             grpc.insecure_channel(address) as channel,
         ):
             assert status(channel) == SERVING
+            with refused(grpc.StatusCode.NOT_FOUND):
+                # PostgreSQL takes no such text.
+                stub_of(channel).GetRun(pb.GetRunRequest(run_id="a\x00b"), timeout=SECONDS)
             there.clear()
             until_status(channel, NOT_SERVING)
             assert status(channel, "flowhub.v1.FlowHub") == NOT_SERVING

@@ -176,6 +176,15 @@ def test_what_is_not_there_is_not_found(stub: Any, method: str, request_: Any) -
     assert told["ErrorInfo"].domain == "flowhub"
 
 
+def test_who_sends_a_thousand_wrong_fields_is_told_of_the_first(stub: Any) -> None:
+    wrong = {f"도시 이름 {number} 😀": 1 for number in range(1_000)}
+    # More than once: a client refuses trailers that are somewhat too long at random.
+    for _ in range(20):
+        with refused(grpc.StatusCode.INVALID_ARGUMENT) as told:
+            submit(stub, params=wrong)
+        assert 3 < len(told["BadRequest"].field_violations) < 1_000
+
+
 def test_a_run_is_cancelled_once(stub: Any, backend: Backend) -> None:
     run_id = submit(stub).run_id
     answer = stub.CancelRun(pb.CancelRunRequest(run_id=run_id), timeout=SECONDS)
