@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,11 @@ class Launcher:
             tags={**tags_again(parent, from_failure=from_failure), **tags_of(submission)},
             again=parent,
         )
+
+    def withdraw(self, run_id: str) -> None:
+        """Ends a run that was cancelled while it was launched; where Dagster does not answer, it goes on."""
+        with contextlib.suppress(Exception):
+            self.instance.run_coordinator.cancel_run(run_id)
 
     def _is_unqueued(self, run_id: str) -> bool:
         """Whether an earlier launch ended between the two: the run is there, and nobody will start it."""

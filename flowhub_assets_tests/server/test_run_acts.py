@@ -54,6 +54,18 @@ def test_a_request_that_is_not_launched_is_cancelled_for_good(here: Here) -> Non
         cancel_run(here.backend, run_id, ME)
 
 
+def test_a_request_that_is_cancelled_while_it_is_launched_does_not_run(here: Here) -> None:
+    run_id = here.backend.runs.start(StartRequest("greet", delay=3_600)).run_id
+    with here.backend.database.begin() as connection:
+        submission = submissions.find(connection, run_id)
+    assert submission is not None
+    cancel_run(here.backend, run_id, ME)
+    here.backend.runs._launch(submission)
+    run = here.backend.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status.value == "CANCELED"
+
+
 def test_only_a_run_that_is_there_is_cancelled_or_taken_up(here: Here) -> None:
     with pytest.raises(NotFound, match="there is no run 'x'"):
         cancel_run(here.backend, "x", ME)
