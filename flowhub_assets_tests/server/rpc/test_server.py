@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.server.backend import Backend
+from flowhub_assets.server.rpc import server
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
 from flowhub_assets.server.rpc.flowhub.v1.flowhub_pb2_grpc import FlowHubStub
 from flowhub_assets.server.rpc.server import Certificates, Service, start_grpc
@@ -288,6 +289,20 @@ def test_over_tls_alone_where_there_is_a_certificate(backend: Backend, tmp_path:
             stub_of(channel).ListPipelines(request, timeout=SECONDS)
 
 
+def test_so_many_calls_are_open_at_once_and_no_more(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MOST_OPEN", 2)
+    with rpc_over(backend) as address, grpc.insecure_channel(address) as channel:
+        stub = stub_of(channel)
+        run_id = stub.SubmitRun(pb.SubmitRunRequest(pipeline="greet"), timeout=SECONDS).run_id
+        watched = [stub.WatchRun(pb.WatchRunRequest(run_id=run_id), timeout=SECONDS) for _ in range(2)]
+        for one in watched:
+            next(one)
+        with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
+            stub.GetRun(pb.GetRunRequest(run_id=run_id), timeout=SECONDS)
+        for one in watched:
+            one.cancel()
+
+
 def test_two_hundred_clients_at_once(backend: Backend, address: str) -> None:
     together = threading.Barrier(200)
 
@@ -309,32 +324,32 @@ def test_two_hundred_clients_at_once(backend: Backend, address: str) -> None:
 def test_it_ends_in_order_with_the_server_of_http(tmp_path: Path) -> None:
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows" / "greet.yaml").write_text(GREET)
-    with ServerProcess(tmp_path) as server:
-        address = f"127.0.0.1:{server.grpc_port}"
-        assert f"gRPC  {address}" in server.log()
+    with ServerProcess(tmp_path) as process:
+        address = f"127.0.0.1:{process.grpc_port}"
+        assert f"gRPC  {address}" in process.log()
         with grpc.insecure_channel(address) as channel:
             stub = stub_of(channel)
             run_id = stub.SubmitRun(pb.SubmitRunRequest(pipeline="greet"), timeout=SECONDS).run_id
-            seen = httpx.get(f"{server.url}/api/v1/runs/{run_id}").json()
+            seen = httpx.get(f"{process.url}/api/v1/runs/{run_id}").json()
             assert (seen["status"], seen["door"]) == ("QUEUED", "grpc")
-            assert 'door="grpc",path="/flowhub.v1.FlowHub/SubmitRun"' in httpx.get(f"{server.url}/metrics").text
+            assert 'door="grpc",path="/flowhub.v1.FlowHub/SubmitRun"' in httpx.get(f"{process.url}/metrics").text
             updates = stub.WatchRun(pb.WatchRunRequest(run_id=run_id), timeout=SECONDS)
             next(updates)
-            assert a_second_one(server) == (1, "cannot be listened at")
-            assert server.stop() == 0, server.log()
+            assert a_second_one(process) == (1, "cannot be listened at")
+            assert process.stop() == 0, process.log()
             with refused(grpc.StatusCode.UNAVAILABLE) as told:
                 list(updates)
             assert told["message"] == "the server ends"
-        assert "Traceback" not in server.log()
+        assert "Traceback" not in process.log()
 
 
-def a_second_one(server: ServerProcess) -> tuple[int, str]:
+def a_second_one(first: ServerProcess) -> tuple[int, str]:
     """The exit status of a server that is to take the same gRPC port, and what it says, as far as that is known."""
     command = [sys.executable, "-m", "flowhub_assets.cli", "serve", "--port", str(free_port())]
     done = subprocess.run(
-        [*command, "--grpc-port", str(server.grpc_port)],
-        env=server.environment,
-        cwd=server.base,
+        [*command, "--grpc-port", str(first.grpc_port)],
+        env=first.environment,
+        cwd=first.base,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -342,4 +357,4 @@ def a_second_one(server: ServerProcess) -> tuple[int, str]:
     )
     assert "Traceback" not in done.stderr, done.stderr
     words = "cannot be listened at"
-    return done.returncode, words if f"127.0.0.1:{server.grpc_port} {words}" in done.stderr else done.stderr
+    return done.returncode, words if f"127.0.0.1:{first.grpc_port} {words}" in done.stderr else done.stderr
