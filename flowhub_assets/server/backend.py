@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from flowhub_assets.executor.kept_connections import keeping_connections
 from flowhub_assets.resources.queues import Queues
 from flowhub_assets.server.access import Doorkeeper
 from flowhub_assets.server.catalogue import Catalogue
+from flowhub_assets.server.forgetting import EVERY_SECONDS, forget_old
 from flowhub_assets.server.launching import Launcher, require_queue
 from flowhub_assets.server.runs import Runs
 from flowhub_assets.server.warm_engine import WarmEngine
@@ -102,12 +104,15 @@ def launching_in_background(backend: Backend) -> Iterator[None]:
     ended = threading.Event()
 
     def look() -> None:
-        first = True
+        first, forgotten = True, float("-inf")
         while not ended.is_set():
             try:
                 for wrong in backend.runs.launch_due(all_accepted=first):
                     logger.warning("%s", wrong)
                 first = False
+                if time.monotonic() - forgotten > EVERY_SECONDS:
+                    forget_old(backend.database, time.time())
+                    forgotten = time.monotonic()
             except FlowhubError as error:
                 logger.warning("%s", error.what)
             except Exception:
