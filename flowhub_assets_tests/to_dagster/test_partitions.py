@@ -12,6 +12,9 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 
 from flowhub_assets.errors import ParamsRefused
 from flowhub_assets.runtime.local import run_pipeline
+from flowhub_assets.runtime.storage import get_storage
+from flowhub_assets.runtime.values import Values
+from flowhub_assets.to_dagster.asset_checks import value_of_run
 from flowhub_assets.to_dagster.partitions import last_ended_key, partition_tags
 from flowhub_assets_tests.workflows import Workflows, failure_of
 
@@ -165,3 +168,35 @@ def test_on_failure_is_told_of_the_partition(workflows: Workflows, instance: Dag
         run_config=request.run_config, tags=dict(request.tags), instance=instance
     )
     assert told.success
+
+
+def test_the_check_of_an_asset_is_asked_of_this_runs_value(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write(
+        "by_day.yaml",
+        """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: by-day}
+partitions: {every: daily, start: 2026-03-01}
+profiles: {default: {WORKSPACE: ./tmp}}
+nodes:
+- id: note
+  type: template
+  inputs: {template: {day: "{{$partition.key}}"}}
+  asset: {key: notes/daily, check: result.day == '2026-03-01'}
+""",
+        head="",
+    )
+    passed = {}
+    for key in ("2026-03-01", "2026-03-02"):
+        result = run(workflows, instance, "by_day", key)
+        passed[key] = [one.passed for one in result.get_asset_check_evaluations()]
+    assert passed == {"2026-03-01": [True], "2026-03-02": [False]}
+
+
+def test_while_several_partitions_are_made_each_check_takes_its_own_value(tmp_path: Path) -> None:
+    values = Values(get_storage({"WORKSPACE": str(tmp_path)}), "by-day")
+    for run_id in ("run-1", "run-2"):
+        values.save(run_id, "note", {"of": run_id})
+    assert value_of_run(values, "run-1", "note") == {"of": "run-1"}
+    assert value_of_run(values, "run-3", "note") == {"of": "run-2"}, "one that made none has the latest"
