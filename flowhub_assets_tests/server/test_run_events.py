@@ -118,6 +118,15 @@ def test_long_lines_other_letters_and_a_last_line_without_its_end(here: Here, go
     assert lines[-2:] == ["last", ""]
 
 
+def test_the_last_line_of_a_step_whose_process_was_killed_is_told(here: Here) -> None:
+    run_id = here.run("steps", n=1)
+    marks = list((here.base / "home").rglob(f"{run_id}/**/*.complete"))
+    assert len(marks) == 3
+    for mark in marks:
+        mark.unlink()  # what a killed process does not write
+    assert log_text(here.backend, run_id, "third") == "xx 서울\nlast\n"
+
+
 def test_iterations_and_steps_of_several_tasks_have_logs_of_their_own(here: Here) -> None:
     run_id = here.run("round")
     assert log_text(here.backend, run_id, "each[1]") == "say: in Busan\n"
