@@ -1,8 +1,9 @@
 """Concurrency pools: Dagster's own, with a waiting step woken as soon as this run gives its place back.
 
-Two things are mended here, which Dagster leaves to chance. On SQLite two run workers that ask at the same moment were
-both given the last place; here they ask one after the other. And a step that waits while more urgent ones keep coming
-would wait for ever; here it goes up to the highest priority that waits with it, once in ``PATIENCE`` seconds.
+Two things are mended here, which Dagster leaves to chance. Two run workers that ask at the same moment were both given
+the last place, on SQLite mostly, on PostgreSQL at times; here they ask one after the other. And a step that waits while
+more urgent ones keep coming would wait for ever; here it goes up to the highest priority that waits with it, once in
+``PATIENCE`` seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
 from typing_extensions import override
@@ -19,6 +20,8 @@ from flowhub_assets.executor.dagster_private import DagsterInstance, InstanceCon
 
 #: Seconds for which a step waits until it goes up.
 PATIENCE = 300.0
+#: Any number that nobody else locks in Dagster's database, and how long one waits for it: a claim takes milliseconds.
+_POSTGRES_LOCK, _LOCK_SECONDS = 7_364_012, 15.0
 
 
 class Pools(InstanceConcurrencyContext):
@@ -78,15 +81,19 @@ class Pools(InstanceConcurrencyContext):
                 self._pending_timeouts[pending.step_key] = 0.0
 
 
-@contextmanager
-def _one_at_a_time(instance: DagsterInstance) -> Iterator[None]:
-    """PostgreSQL locks the row of a place that it gives; SQLite has no such lock, and serves one machine."""
-    if "sqlite" not in type(instance.event_log_storage).__name__.lower():
-        yield
-        return
-    import fcntl  # not on Windows, where Dagster's daemon does not run our steps either
+def _one_at_a_time(instance: DagsterInstance) -> AbstractContextManager[None]:
+    storage: Any = instance.event_log_storage
+    kind = type(storage).__name__.lower()
+    if "sqlite" in kind:
+        return _locked_file(os.path.join(instance.root_directory, "pools.lock"))
+    return _locked_in_postgres(storage.postgres_url) if "postgres" in kind else nullcontext()
 
-    file = os.open(os.path.join(instance.root_directory, "pools.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+
+@contextmanager
+def _locked_file(path: str) -> Iterator[None]:
+    import fcntl  # not on Windows, where our steps do not run
+
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -94,3 +101,31 @@ def _one_at_a_time(instance: DagsterInstance) -> Iterator[None]:
         # A step's process that was forked meanwhile has the file open, too: to close it here would not be enough.
         fcntl.flock(file, fcntl.LOCK_UN)
         os.close(file)
+
+
+@contextmanager
+def _locked_in_postgres(url: str) -> Iterator[None]:
+    """Dagster selects a place for update, but commits each statement at once: that locks nothing."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    key = {"key": _POSTGRES_LOCK}
+    with ExitStack() as stack:
+        # Where the server is away, Dagster's own queries wait for it, and tell.
+        with suppress(DBAPIError):
+            engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+            connection = stack.enter_context(engine.connect())
+            last = time.monotonic() + _LOCK_SECONDS
+            while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
+                if time.monotonic() > last:
+                    break
+                time.sleep(0.02)
+            else:
+                stack.callback(_unlock, connection, text("SELECT pg_advisory_unlock(:key)"), key)
+        yield
+
+
+def _unlock(connection: Any, statement: Any, key: Any) -> None:
+    with suppress(Exception):  # the lock goes with its connection
+        connection.execute(statement, key)

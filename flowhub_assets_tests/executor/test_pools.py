@@ -16,6 +16,9 @@ import pytest
 from flowhub_assets.executor import pools
 from flowhub_assets.executor.pools import Pools
 from flowhub_assets_tests.checkout import ROOT
+from flowhub_assets_tests.postgres_server import PostgresServer, shared_postgres
+
+__all__ = ["shared_postgres"]
 
 _WORKERS, _ROUNDS = 3, 12
 
@@ -44,9 +47,16 @@ def worker(home: str, number: int, together: Any, held: Any, most: Any) -> None:
             together.wait(60)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_place_is_given_once_however_many_ask_at_the_same_moment(
-    instance: dg.DagsterInstance, tmp_path: Path
+    kind: str, tmp_path: Path, shared_postgres: PostgresServer
 ) -> None:
+    text = (ROOT / "deploy" / "dagster.yaml").read_text("utf-8")
+    if kind == "postgres":
+        text += f"\nstorage: {{postgres: {{postgres_url: {shared_postgres.new_database()!r}}}}}\n"
+    (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        instance.event_log_storage.set_concurrency_slots("db-lock", 1)
     context = multiprocessing.get_context("spawn")
     together, held, most = context.Barrier(_WORKERS), context.Array("i", _WORKERS), context.Value("i", 0)
     workers = [
