@@ -120,10 +120,12 @@ def test_long_lines_other_letters_and_a_last_line_without_its_end(here: Here, go
 
 def test_the_last_line_of_a_step_whose_process_was_killed_is_told(here: Here) -> None:
     run_id = here.run("steps", n=1)
-    marks = list((here.base / "home").rglob(f"{run_id}/**/*.complete"))
-    assert len(marks) == 3
-    for mark in marks:
-        mark.unlink()  # what a killed process does not write
+    logs = here.base / "home" / "storage" / run_id / "compute_logs"
+    # What a killed process does not write: the mark that nothing more will come, the end of its last line.
+    for mark in logs.glob("*.complete"):
+        mark.unlink()
+    (printed,) = (log for log in logs.glob("*.out") if log.read_bytes().endswith(b"last\n"))
+    printed.write_bytes(printed.read_bytes()[:-1])
     assert log_text(here.backend, run_id, "third") == "xx 서울\nlast\n"
 
 
