@@ -7,6 +7,8 @@ import asyncio
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from flowhub_assets.errors import NotAllowed
+from flowhub_assets.server.access import Caller
 from flowhub_assets.server.hooks import receiving
 from flowhub_assets.server.hooks.receiving import Arrived, Pending
 from flowhub_assets.server.hooks.signatures import Request as Delivered
@@ -44,7 +46,7 @@ async def _deliver(hook: str, request: Request, backend: TheBackend) -> Response
         raise HTTPException(408, f"the body did not come within {_BODY_SECONDS:g} seconds") from None
     peer = request.client.host if request.client else ""
     arrived = Arrived(Delivered(request.headers.raw, body), request.method, hook, request.scope["query_string"], peer)
-    found = await run_in_threadpool(receiving.receive, backend, arrived, lambda: caller_of(request, None))
+    found = await run_in_threadpool(receiving.receive, backend, arrived, lambda: _caller(request))
     last = asyncio.get_running_loop().time() + _WAIT_SECONDS
     while isinstance(found, Pending):
         if asyncio.get_running_loop().time() > last:
@@ -52,6 +54,14 @@ async def _deliver(hook: str, request: Request, backend: TheBackend) -> Response
         await asyncio.sleep(_LOOK_SECONDS)
         found = await run_in_threadpool(receiving.answer_of, backend, found)
     return _response(found)
+
+
+def _caller(request: Request) -> Caller:
+    """Who asks without a signature: on this machine a page could, by a mere link or picture, for whoever reads it."""
+    caller = caller_of(request, None)
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise NotAllowed("a page of another site may not start runs", effect="Nothing was started.")
+    return caller
 
 
 def _response(answer: Answer) -> Response:

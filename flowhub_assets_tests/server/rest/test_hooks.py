@@ -201,6 +201,13 @@ def test_without_a_signature_a_token_is_asked_for(door: Door) -> None:
     assert runner not in json.dumps(door.trigger(answer))
 
 
+def test_a_page_of_another_site_starts_nothing_for_its_reader(folder: Path, tmp_path: Path) -> None:
+    with backend_over(folder, tmp_path) as backend, served(backend) as url:
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://a.test"}):
+            assert httpx.post(f"{url}/hooks/token", headers=headers, timeout=60).status_code == 403
+        assert httpx.post(f"{url}/hooks/token", timeout=60).status_code == 202
+
+
 def test_there_are_no_other_hooks(door: Door) -> None:
     for hook in ("quiet", "git", "shared", "one", "", "nothing/at/all", "../api/v1/pipelines"):
         assert door.post(hook).status_code in (404, 405), hook
