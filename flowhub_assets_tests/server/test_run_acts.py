@@ -108,6 +108,13 @@ def test_all_of_a_run_is_done_again(here: Here) -> None:
     assert result_of(here.backend, again) == {"result": 6}
 
 
+def test_a_step_is_taken_up_with_all_that_follows_it(here: Here) -> None:
+    first = here.run("steps", n=5)
+    again = retry_run(here.backend, first, from_failure=False, steps=["second"], caller=ME).run_id
+    assert here.go_on(again) == "SUCCESS"
+    assert steps(here, again) == ["second", "third"]
+
+
 def test_a_loop_is_taken_up_whole(here: Here) -> None:
     first = here.run("round", cities=["a", "b", "c"])
     again = retry_run(here.backend, first, from_failure=False, steps=["each"], caller=ME).run_id
