@@ -13,7 +13,7 @@ from flowhub_assets.from_python import options
 from flowhub_assets.from_python.typed_tasks import annotated_type
 from flowhub_assets.ir.param_checks import TRIGGER, param_path
 from flowhub_assets.ir.pipeline import Source
-from flowhub_assets.ir.schema_references import inlined
+from flowhub_assets.ir.schema_inlining import inlined
 from flowhub_assets.runtime.typed_fields import fields_of
 from flowhub_assets.runtime.typed_values import form_of, is_typed, pydantic_is_here
 

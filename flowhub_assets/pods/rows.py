@@ -64,6 +64,21 @@ _WITHOUT_DATA = {
     "flowhub_assets.ir.encoding": "from_dict = None\n",
     "flowhub_assets.from_python.function_bodies": "function_bodies = None\n",
 }
+_WITHOUT_TYPES = {
+    "flowhub_assets.runtime.typed_values": "def object_as_json(value):\n    return value\n",
+    "flowhub_assets.from_python.typed_tasks": (
+        "def typed_body(function, name):\n    return function\n\n\n"
+        "def call_typed(function, name, args, kwargs):\n    return function(*args, **kwargs)\n"
+    ),
+    "flowhub_assets.from_python.typed_params": (
+        "class Types:\n    def of_function(self, function):\n        return self\n\n"
+        "    def settings(self, where):\n        return {}\n\n    def words(self):\n        return {}\n\n\n"
+        "NO_TYPES = Types()\n\n\ndef types_in(words):\n    return NO_TYPES, words\n\n\n"
+        "def checked_before():\n    pass\n"
+    ),
+}
+#: What code that makes classes of args has in it.
+_TYPE_WORDS = (b"dataclass", b"pydantic", b"betterproto")
 
 _PACKAGE = os.path.dirname(os.path.abspath(flowhub_assets.__file__))
 _IMPORT_NAME = os.path.join(_PACKAGE, "from_python", "import_name")
@@ -73,15 +88,16 @@ _IMPORT_NAME = os.path.join(_PACKAGE, "from_python", "import_name")
 class Needs:
     """What the pods of a pipeline do beside running single tasks of a workflow file.
 
-    ``parts``: run loops or groups of tasks; ``params``: check the run's params; ``data``: read a pipeline's document;
-    ``templates``: call flowhub.template; ``arguments``: read a command line that the script added to; ``bucket`` and
-    ``folder``: open such a storage.
+    ``parts``: run loops or groups of tasks; ``params``: check the run's params; ``data``: read a pipeline's
+    document; ``templates``: call flowhub.template; ``types``: hand objects of classes to tasks; ``arguments``: read
+    a command line that the script added to; ``bucket`` and ``folder``: open such a storage.
     """
 
     parts: bool = False
     params: bool = False
     data: bool = False
     templates: bool = False
+    types: bool = False
     arguments: bool = False
     bucket: bool = False
     folder: bool = False
@@ -98,9 +114,10 @@ def needs_of(pipeline: Pipeline, code: Mapping[str, bytes], grouped: bool = Fals
     python = [content for name, content in code.items() if name.endswith(".py")]
     return Needs(
         parts=grouped or any(task.loop is not None for task in pipeline.tasks),
-        params=bool(pipeline.params or pipeline.param_schemas),
+        params=bool(pipeline.param_schemas),  # without schemas any input is taken
         data=not pipeline.source.file.endswith(".py"),
         templates=unseen or any(map(_uses_templates, python)),
+        types=unseen or any(word in one for one in python for word in _TYPE_WORDS),
         arguments=unseen or any(b"get_parser" in one or b"parse_args" in one for one in python),
         bucket=unseen or any(b"BUCKET" in one for one in texts),
         folder=unseen or any(b"WORKSPACE" in one for one in texts),
@@ -150,6 +167,7 @@ def _stand_ins(needs: Needs) -> dict[str, str]:
         **({} if needs.params else _WITHOUT_PARAMS),
         **({} if needs.data else _WITHOUT_DATA),
         **({} if needs.arguments else _WITHOUT_ARGUMENTS),
+        **({} if needs.types else _WITHOUT_TYPES),
     }
 
 

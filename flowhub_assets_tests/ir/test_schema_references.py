@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowhub_assets.ir.param_checks import value_fault
-from flowhub_assets.ir.schema_references import inlined, resolved
+from flowhub_assets.ir.schema_inlining import inlined
+from flowhub_assets.ir.schema_references import resolved
 from flowhub_assets_tests.json_values import json_values
 
 NODE = {

@@ -192,7 +192,10 @@ def test_what_a_pipeline_needs() -> None:
     assert needs_of(pipeline(task), {"workflow.py": b"import flowhub"}) == Needs()
     assert needs_of(pipeline(looping), {}).parts
     assert needs_of(pipeline(task), {}, grouped=True).parts
-    assert needs_of(pipeline(task, params={"city": "Seoul"}), {}).params
+    assert not needs_of(pipeline(task, params={"city": "Seoul"}), {}).params
+    assert needs_of(pipeline(task, param_schemas={"city": {"type": "string"}}), {}).params
+    assert needs_of(pipeline(task), {"workflow.py": b"from dataclasses import dataclass"}).types
+    assert not needs_of(pipeline(task), {"workflow.py": b"from flowhub import task"}).types
     assert needs_of(pipeline(task, file="pipeline.yaml"), {}).data
     assert needs_of(pipeline(task), {"a.py": b"p = flowhub.get_parser()"}).arguments
     assert needs_of(pipeline(task, profiles={"airflow": {"BUCKET": "b"}}), {}).bucket
