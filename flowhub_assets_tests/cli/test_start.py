@@ -11,6 +11,8 @@ import pytest
 from flowhub_assets.cli import exit_codes
 from flowhub_assets_tests.cli.live_runs import Live, live_runs
 
+#: Several runs in one test: on a busy machine each takes its time to start.
+pytestmark = pytest.mark.timeout(300)
 HOW = pytest.mark.parametrize("how", ["local", "remote"])
 
 
