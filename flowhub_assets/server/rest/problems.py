@@ -123,7 +123,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(FlowhubError)
     def ours(request: Request, error: FlowhubError) -> JSONResponse:
-        if isinstance(error, errors.NotAllowed):
+        if isinstance(error, errors.NotAllowed) and hasattr(request.state, "caller"):
             asked = f"{request.method} {request.url.path}"
             note(request.app.state.backend.database, request.state.caller, "http", "ask", asked, result="refused")
         return problem_of(error)

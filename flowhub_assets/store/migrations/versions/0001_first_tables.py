@@ -11,6 +11,11 @@ down_revision = None
 
 def upgrade() -> None:
     """Makes them."""
+    for make in (_submissions, _keys, _deliveries, _records, _tokens, _audit, _seen):
+        make()
+
+
+def _submissions() -> None:
     op.create_table(
         "flowhub_submissions",
         sa.Column("run_id", sa.String(36), primary_key=True),
@@ -27,6 +32,9 @@ def upgrade() -> None:
     )
     op.create_index("flowhub_submissions_state", "flowhub_submissions", ["state", "due"])
     op.create_index("flowhub_submissions_latest", "flowhub_submissions", ["pipeline", "latest_of", "state"])
+
+
+def _keys() -> None:
     op.create_table(
         "flowhub_keys",
         sa.Column("pipeline", sa.String(255), primary_key=True),
@@ -36,6 +44,9 @@ def upgrade() -> None:
         sa.Column("expires", sa.Float, nullable=False),
     )
     op.create_index("flowhub_keys_expires", "flowhub_keys", ["expires"])
+
+
+def _deliveries() -> None:
     op.create_table(
         "flowhub_deliveries",
         sa.Column("pipeline", sa.String(255), primary_key=True),
@@ -47,12 +58,18 @@ def upgrade() -> None:
         sa.Column("expires", sa.Float, nullable=False),
     )
     op.create_index("flowhub_deliveries_expires", "flowhub_deliveries", ["expires"])
+
+
+def _records() -> None:
     op.create_table(
         "flowhub_records",
         sa.Column("run_id", sa.String(36), primary_key=True),
         sa.Column("document", sa.Text, nullable=False),
         sa.Column("made", sa.Float, nullable=False),
     )
+
+
+def _tokens() -> None:
     op.create_table(
         "flowhub_tokens",
         sa.Column("name", sa.String(255), primary_key=True),
@@ -62,6 +79,9 @@ def upgrade() -> None:
         sa.Column("expires", sa.Float),
         sa.Column("revoked", sa.Boolean, nullable=False),
     )
+
+
+def _audit() -> None:
     op.create_table(
         "flowhub_audit",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -75,6 +95,9 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text, nullable=False),
     )
     op.create_index("flowhub_audit_time", "flowhub_audit", ["time"])
+
+
+def _seen() -> None:
     op.create_table(
         "flowhub_seen",
         sa.Column("topic", sa.String(255), primary_key=True),
