@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
@@ -45,6 +45,8 @@ def test_any_run_is_told(started: float | None, ended: float | None, number: int
 
 
 @given(st.floats(0, 4e9), texts, numbers)
+@example(0.0, "\ud800", 1)
 def test_any_event_is_told(time: float, message: str, attempt: int) -> None:
-    told = event_message(RunEvent("12", time, "LOG", "say", "INFO", message, attempt))
+    sent = event_message(RunEvent("12", time, "LOG", "say", "INFO", message, attempt))
+    told = pb.RunEvent.FromString(sent.SerializeToString())
     assert (told.cursor, told.kind, told.step, told.level, told.message) == ("12", "LOG", "say", "INFO", utf8(message))
