@@ -131,6 +131,11 @@ def test_many_objects_over_several_looks(workflows: Workflows, instance: Dagster
     ]
 
 
+@pytest.mark.parametrize("more", [", every: 1m30s", ", config: {every: 90}"])
+def test_the_time_between_two_looks(workflows: Workflows, instance: DagsterInstance, more: str) -> None:
+    assert Sensor(workflows, instance, more).definition.minimum_interval_seconds == 90
+
+
 def test_a_batch_is_one_run(workflows: Workflows, instance: DagsterInstance, inbox: Path) -> None:
     sensor = Sensor(workflows, instance, ", per: batch, limit: 3")
     for number in range(4):
