@@ -19,8 +19,16 @@ _KINDS = FieldDescriptorProto.Type
 def keep_numbers(file: FileDescriptorProto, committed: FileDescriptorProto, where: object) -> None:
     """Gives what ``committed`` has its numbers there; what is new gets the next ones, what has gone is reserved.
 
-    Raises DefinitionError for a field whose type is another one now.
+    Raises DefinitionError for a field whose type is another one now, and for another service.
     """
+    names = [[service.name for service in one.service] for one in (committed, file)]
+    if names[0] and names[0] != names[1]:
+        raise DefinitionError(
+            f"the service was {names[0][0]}, and is {names[1][0]} now",
+            where=where,
+            effect="clients that have the file would find none",
+            remedy="give the class that has its name another one",
+        )
     _messages(file.message_type, committed.message_type, where)
     olds = {one.name: one for one in committed.enum_type}
     for enum in file.enum_type:

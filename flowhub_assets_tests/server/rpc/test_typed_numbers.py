@@ -68,6 +68,13 @@ def test_the_text_is_read_back_with_what_it_reserves(tmp_path: Path) -> None:
     assert proto_text(anew, "Written.\nAgain.") == text
 
 
+def test_another_service_is_refused() -> None:
+    file = file_of("a")
+    file.service[0].name = "Other"
+    with pytest.raises(DefinitionError, match="the service was TheFlow, and is Other now"):
+        keep_numbers(file, file_of("a"), "x.proto")
+
+
 def test_another_type_is_refused() -> None:
     with pytest.raises(DefinitionError, match=r"Request.a was int64, and is string now"):
         keep_numbers(file_of("a", kind=str), file_of("a"), "x.proto")
