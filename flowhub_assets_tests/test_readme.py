@@ -18,6 +18,7 @@ from flowhub_assets_tests.llm_server import llm_server
 from flowhub_assets_tests.mongo_double import mongo_double
 from flowhub_assets_tests.readme_blocks import Block, BlockFailed, blocks_of, run_blocks
 
+STARTING = ROOT / "flowhub_assets" / "server" / "STARTING.md"
 FORMAT = ROOT / "flowhub_assets" / "from_yaml" / "FORMAT.md"
 
 
@@ -86,10 +87,17 @@ def test_the_page_of_the_format_names_every_function() -> None:
     assert set(FUNCTIONS) | set(FILTERS) <= words
 
 
-def test_the_korean_readme_has_the_same_blocks() -> None:
+@pytest.mark.timeout(900)
+def test_every_block_does_what_the_page_of_starting_runs_says(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    run_blocks(blocks_of(STARTING.read_text("utf-8")), checkout, environment_of(checkout))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", STARTING], ids=["README", "STARTING"])
+def test_the_korean_page_has_the_same_blocks(page: Path) -> None:
     english, korean = (
         [(block.language, block.title, block.code) for block in blocks_of(path.read_text("utf-8"))]
-        for path in (ROOT / "README.md", ROOT / "README.ko.md")
+        for path in (page, page.with_suffix(".ko.md"))
     )
     assert korean == english
 

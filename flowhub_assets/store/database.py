@@ -5,6 +5,7 @@ FLOWHUB_DATABASE holds the URL (``sqlite:////var/flowhub.db``, ``postgresql://us
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from flowhub_assets.errors import InputError, Unavailable
+
+logger = logging.getLogger("flowhub.store")
 
 #: Seconds for which a writer waits for another one, and a request for a connection.
 _BUSY_SECONDS, _POOL_SECONDS = 15.0, 5.0
@@ -68,9 +71,10 @@ def is_away(error: BaseException) -> bool:
 
 
 def _away(error: BaseException) -> Unavailable:
-    first = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    # Where the database is and what it says is for the server's own people.
+    logger.warning("the database does not answer: %s", getattr(error, "orig", None) or error)
     return Unavailable(
-        f"the database does not answer: {first}",
+        "the database does not answer",
         effect="Nothing was accepted.",
         remedy="Send the same request again; with an Idempotency-Key nothing starts twice.",
     )
