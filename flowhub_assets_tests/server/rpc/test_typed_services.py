@@ -98,11 +98,12 @@ def daemon(folders: tuple[Path, Path], backend: Backend) -> Iterator[None]:
         yield
 
 
-def test_the_deadline_of_a_client_leaves_the_run_as_it_is(backend: Backend, address: str, stubs: Any) -> None:
+def test_a_client_that_gives_up_leaves_the_run_as_it_is(backend: Backend, address: str, stubs: Any) -> None:
     with grpc.insecure_channel(address) as channel:
-        call = stubs.server_b_pb2_grpc.ServerBStub(channel).Run.future(stubs.server_b_pb2.ServerBRequest(), timeout=5)
+        stub = stubs.server_b_pb2_grpc.ServerBStub(channel)
+        call = stub.Run.future(stubs.server_b_pb2.ServerBRequest(), timeout=SECONDS)
         run_id = dict(call.initial_metadata())["flowhub-run-id"]
-        assert call.exception(timeout=SECONDS).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        call.cancel()
 
     run = backend.instance.get_run_by_id(run_id)
     assert run is not None
