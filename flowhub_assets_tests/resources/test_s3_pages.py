@@ -83,6 +83,19 @@ def test_it_lists_as_boto3_does(
         assert [one.last for one in found if one.seen][-1:] == [key for key, *_ in told][-1:]
 
 
+def test_full_folders_are_listed_one_by_one(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_pages, "_PAGE", 3)
+    monkeypatch.setattr(s3_pages, "_FULL_FOLDER", 2)
+    monkeypatch.setattr(s3_pages, "_WORTH_A_REQUEST", 0)
+    boto3_client(server).create_bucket(Bucket="days")
+    keys = sorted([f"{day}/{number}" for day in ("a", "b", "c") for number in range(7)] + ["ab", "bb"])
+    for key in keys:
+        (server.folder / "days" / key).parent.mkdir(exist_ok=True)
+        (server.folder / "days" / key).touch()
+    for after in ["", *keys]:
+        assert keys_of(list(of(server, "days").pages("", after))) == [key for key in keys if key > after], after
+
+
 def test_it_tells_the_clock_of_the_server(server: S3Server) -> None:
     put_by_boto3(server, "clock/a", b"")
     (page,) = of(server).pages("clock/")
