@@ -318,7 +318,10 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
         ),
         (pipeline_of(task_of("a"), queue="nightly"), "queue 'nightly' of the pipeline is not exported"),
         (pipeline_of(task_of("a"), priority=3), "priority 3 of the pipeline is not exported"),
-        (pipeline_of(task_of("a"), partitions=Partitions("daily", "2026-01-01")), "partitions (daily) are not exported"),
+        (
+            pipeline_of(task_of("a"), partitions=Partitions("daily", "2026-01-01")),
+            "partitions (daily) are not exported",
+        ),
         (pipeline_of(task_of("a"), deadline=60), "deadline of the pipeline is not exported"),
         (pipeline_of(task_of("a"), freshness=60), "freshness of the pipeline is not exported"),
         (pipeline_of(task_of("a"), dedupe=Dedupe("x", 60)), "dedupe of the pipeline is not exported"),
