@@ -28,6 +28,7 @@ class Order:
     env: str | None = None
     queue: str | None = None
     priority: int | None = None
+    partition: str | None = None
     key: str | None = None
     key_lifetime: float | None = None
     force: bool = False

@@ -51,6 +51,7 @@ class LocalAccess:
             profile=order.env,
             queue=order.queue,
             priority=order.priority,
+            partition=order.partition,
             key=order.key,
             key_lifetime=KEY_LIFETIME if order.key_lifetime is None else order.key_lifetime,
             force=order.force,

@@ -70,6 +70,7 @@ class RemoteAccess:
             "env": order.env,
             "queue": order.queue,
             "priority": order.priority,
+            "partition": order.partition,
             "key_lifetime": order.key_lifetime,
             "force": order.force or None,
         }

@@ -25,6 +25,7 @@ from flowhub_assets.server.run_facts import RunView
 @click.option("--env", help="The profile that the run takes.")
 @click.option("--queue", help="The queue that it waits in.")
 @click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="A higher number goes first.")
+@click.option("--partition", metavar="KEY", help="Which one the run is about [the one that ended last].")
 @click.option("--key", help="An idempotency key: the same one answers with the same run.")
 @click.option(
     "--key-lifetime", type=click.FloatRange(min=0, min_open=True), help="For how many seconds the key holds [a day]."
@@ -42,6 +43,7 @@ def start(
     env: str | None,
     queue: str | None,
     priority: int | None,
+    partition: str | None,
     key: str | None,
     key_lifetime: float | None,
     force: bool,
@@ -55,7 +57,7 @@ def start(
     """
     schema = access.params_schema(pipeline)
     params = given_params(document, words, schema)
-    begun = access.start(Order(pipeline, params, env, queue, priority, key, key_lifetime, force))
+    begun = access.start(Order(pipeline, params, env, queue, priority, partition, key, key_lifetime, force))
     raise SystemExit(told_and_waited(access, begun, wait=wait, watch=watch, timeout=timeout))
 
 

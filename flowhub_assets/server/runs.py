@@ -40,7 +40,8 @@ class StartRequest:
     """What a door was asked for.
 
     ``params`` are JSON as given; ``trigger`` is what a webhook or an event brought. ``profile``, ``queue`` and
-    ``priority`` are the pipeline's own where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
+    ``priority`` are the pipeline's own where None; ``partition`` is the key of the span of time that the run is about,
+    the one that ended last where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
     ``force`` starts all the same and gives the key to the new run. With ``latest_of`` an earlier run of that key which
     still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked, from
     the address ``peer``.
@@ -52,6 +53,7 @@ class StartRequest:
     profile: str | None = None
     queue: str | None = None
     priority: int | None = None
+    partition: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
     key_lifetime: float = KEY_LIFETIME
@@ -115,8 +117,9 @@ class Runs:
         params = checked_params(entry.runnable, request.params, request.trigger)
         self._require_profile(entry, request.profile)
         tags = self._queues.tags(request.queue, request.priority)
-        tags |= partition_tags(entry.pipeline, request.tags, self._clock())
-        order = Order(params, request.trigger, request.profile, {**request.tags, **tags, **_key_tags(request)})
+        tags |= partition_tags(entry.pipeline, request.partition, self._clock())
+        tags_of_run = {**request.tags, **tags, **_key_tags(request)}
+        order = Order(params, request.trigger, request.profile, tags_of_run, partition=request.partition)
         require_legal(order, {"key": request.key, "latest_of": request.latest_of, "caller": request.caller, **tags})
         now = self._clock()
         return Submission(

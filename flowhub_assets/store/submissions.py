@@ -27,6 +27,7 @@ WAITING = (ACCEPTED, DELAYED)
 class Order:
     """What is to be launched, all of it JSON: params and trigger as checked, the profile's name, the run's tags.
 
+    ``partition`` is the one that the request named, and None where it named none, whichever its run is about then.
     ``again`` is of a run that takes up another one again: its ``run_id``, ``from_failure``, and the ``steps`` (keys).
     """
 
@@ -35,6 +36,7 @@ class Order:
     profile: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     again: Mapping[str, Any] | None = None
+    partition: str | None = None
 
     @property
     def text(self) -> str:
@@ -69,6 +71,8 @@ class KeyUse:
 def digest_of(order: Order) -> str:
     """What tells two orders apart: the SHA-256 of their params and what goes with them, not of their tags."""
     what = [order.params, order.trigger, order.profile, *([order.again] if order.again is not None else [])]
+    if order.partition is not None:
+        what.append({"partition": order.partition})
     told = json.dumps(what, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(told.encode()).hexdigest()
 

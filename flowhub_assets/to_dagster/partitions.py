@@ -47,26 +47,29 @@ def last_ended_key(pipeline: Pipeline, now: datetime) -> str | None:
     return window["key"] if window is not None else None
 
 
-def partition_tags(pipeline: Pipeline, given: Mapping[str, str], now: float) -> dict[str, str]:
-    """The tag of a run that a door starts: ``given`` may name its partition, else it is the one that ended last.
+def partition_tags(pipeline: Pipeline, named: str | None, now: float) -> dict[str, str]:
+    """The tag of a run that a door starts about the partition ``named``, the one that ended last where None.
 
-    Raises ParamsRefused for a key that is none, and where no partition has ended yet.
+    Raises ParamsRefused for a key that is none, for one of a pipeline without partitions, and where none has ended.
     """
     if pipeline.partitions is None:
-        return {}
-    key, fault = given.get(PARTITION_TAG) or last_ended_key(pipeline, datetime.fromtimestamp(now, UTC)), None
+        if named is None:
+            return {}
+        raise _refused(pipeline, "the pipeline has no partitions", "Leave the partition out.")
+    key = last_ended_key(pipeline, datetime.fromtimestamp(now, UTC)) if named is None else named
     if key is None:
-        fault = "no partition has ended yet", f"Wait, or name one: the first begins at {pipeline.partitions.start}."
-    else:
-        try:
-            window_of(pipeline.partitions, key)
-        except InputError as error:
-            fault = error.what, error.remedy
-    if key is None or fault is not None:
-        what, remedy = fault or ("", "")
-        fields = ((PARTITION_TAG, what, remedy),)
-        raise ParamsRefused(what, where=pipeline.name, effect="Nothing was started.", remedy=remedy, fields=fields)
+        remedy = f"Wait, or name one: the first begins at {pipeline.partitions.start}."
+        raise _refused(pipeline, "no partition has ended yet", remedy)
+    try:
+        window_of(pipeline.partitions, key)
+    except InputError as error:
+        raise _refused(pipeline, error.what, error.remedy) from None
     return {PARTITION_TAG: key}
+
+
+def _refused(pipeline: Pipeline, what: str, remedy: str) -> ParamsRefused:
+    fields = (("partition", what, remedy),)
+    return ParamsRefused(what, where=pipeline.name, effect="Nothing was started.", remedy=remedy, fields=fields)
 
 
 def partition_values(pipeline: Pipeline, run: DagsterRun | None) -> dict[str, Any]:

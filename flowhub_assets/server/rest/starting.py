@@ -23,6 +23,7 @@ class StartBody(BaseModel):
     env: str | None = Field(None, max_length=255, description="The profile that the run takes.")
     queue: str | None = Field(None, max_length=63, description="The queue that it waits in.")
     priority: int | None = Field(None, ge=-1_000_000, le=1_000_000, description="A higher number goes first.")
+    partition: str | None = Field(None, max_length=60, description="Which; the one that ended last if none is named.")
     key_lifetime: float = Field(KEY_LIFETIME, gt=0, le=366 * 24 * 3_600, description="Seconds for which the key holds.")
     force: bool = Field(False, description="Start also if the key was used before.")
     latest_of: str | None = Field(None, max_length=255, description="Runs of this key that still wait are dropped.")
@@ -56,6 +57,7 @@ def start_run(
             profile=body.env,
             queue=body.queue,
             priority=body.priority,
+            partition=body.partition,
             key=idempotency_key,
             key_lifetime=body.key_lifetime,
             force=body.force,

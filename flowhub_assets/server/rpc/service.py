@@ -27,7 +27,7 @@ from flowhub_assets.server.runs import KEY_LIFETIME, Started, StartRequest
 
 SERVICE = "flowhub.v1.FlowHub"
 #: The longest of each field, as over HTTP; the most is for fields that nothing else bounds.
-_LONGEST = {"pipeline": 255, "idempotency_key": 255, "queue": 63, "env": 255, "latest_of": 255}
+_LONGEST = {"pipeline": 255, "idempotency_key": 255, "queue": 63, "env": 255, "latest_of": 255, "partition": 60}
 _LONGEST_LIFETIME = 366 * 24 * 3_600
 _HIGHEST_PRIORITY = 1_000_000
 _MOST_STEPS = 1_000
@@ -145,6 +145,7 @@ def start_request(backend: Backend, request: pb.SubmitRunRequest, caller: Caller
         profile=request.env or None,
         queue=request.queue or None,
         priority=priority,
+        partition=request.partition or None,
         key=request.idempotency_key or None,
         key_lifetime=_lifetime(request.key_lifetime) if request.HasField("key_lifetime") else KEY_LIFETIME,
         force=request.force,

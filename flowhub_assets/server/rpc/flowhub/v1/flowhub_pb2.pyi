@@ -90,7 +90,7 @@ class Pipeline(_message.Message):
     def __init__(self, name: _Optional[str] = ..., job: _Optional[str] = ..., description: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., triggers: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., owners: _Optional[_Iterable[str]] = ..., profiles: _Optional[_Iterable[str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class SubmitRunRequest(_message.Message):
-    __slots__ = ("pipeline", "params", "idempotency_key", "key_lifetime", "force", "queue", "priority", "env", "latest_of")
+    __slots__ = ("pipeline", "params", "idempotency_key", "key_lifetime", "force", "queue", "priority", "env", "latest_of", "partition")
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     PARAMS_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +100,7 @@ class SubmitRunRequest(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
     LATEST_OF_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
     pipeline: str
     params: _struct_pb2.Struct
     idempotency_key: str
@@ -109,7 +110,8 @@ class SubmitRunRequest(_message.Message):
     priority: int
     env: str
     latest_of: str
-    def __init__(self, pipeline: _Optional[str] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., force: _Optional[bool] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., env: _Optional[str] = ..., latest_of: _Optional[str] = ...) -> None: ...
+    partition: str
+    def __init__(self, pipeline: _Optional[str] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., force: _Optional[bool] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., env: _Optional[str] = ..., latest_of: _Optional[str] = ..., partition: _Optional[str] = ...) -> None: ...
 
 class SubmitRunResponse(_message.Message):
     __slots__ = ("run_id", "pipeline", "is_new", "reason", "url")
