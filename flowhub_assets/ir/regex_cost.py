@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 try:  # Python 3.11 renamed it
-    from re import _parser as sre_parse  # type: ignore[attr-defined]
+    sre_parse: Any = import_module("re._parser")
 except ImportError:  # pragma: no cover - Python 3.9 and 3.10
-    import sre_parse
+    sre_parse = import_module("sre_parse")
 
 #: So many repetitions count as without bound.
 _MANY = 10

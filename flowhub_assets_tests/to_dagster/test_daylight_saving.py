@@ -109,6 +109,7 @@ def test_each_partition_is_started_once(workflows: Workflows, zone: str, every: 
             context = build_schedule_context(scheduled_execution_time=moment, repository_def=repository)
             (request,) = schedule.evaluate_tick(context).run_requests or ()
             assert request.run_key == request.partition_key, "the same is not started twice"
+            assert request.partition_key is not None
             started.append(request.partition_key)
         begin = known.index(started[0])
         assert started == known[begin : begin + len(started)], "none missing, none twice"
