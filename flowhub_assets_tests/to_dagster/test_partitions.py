@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -128,16 +129,19 @@ def test_what_a_door_starts_is_about_the_last_one_unless_it_names_another(workfl
     pipeline = workflows.flow("by_day").pipeline
     now = datetime(2026, 3, 4, 12, tzinfo=UTC)
     assert last_ended_key(pipeline, now) == "2026-03-03"
-    assert partition_tags(pipeline, {}, now.timestamp()) == {"dagster/partition": "2026-03-03"}
-    given = {"dagster/partition": "2026-03-01", "other": "tag"}
-    assert partition_tags(pipeline, given, now.timestamp()) == {"dagster/partition": "2026-03-01"}
-    for tags, moment, what in (
-        ({"dagster/partition": "2026-02-28"}, now, "is no partition"),
-        ({}, datetime(2026, 3, 1, 12, tzinfo=UTC), "no partition has ended yet"),
+    assert partition_tags(pipeline, None, now.timestamp()) == {"dagster/partition": "2026-03-03"}
+    assert partition_tags(pipeline, "2026-03-01", now.timestamp()) == {"dagster/partition": "2026-03-01"}
+    without = replace(pipeline, partitions=None)
+    assert partition_tags(without, None, now.timestamp()) == {}
+    for of, named, moment, what in (
+        (pipeline, "2026-02-28", now, "is no partition"),
+        (pipeline, "", now, "is no partition"),
+        (without, "2026-03-01", now, "has no partitions"),
+        (pipeline, None, datetime(2026, 3, 1, 12, tzinfo=UTC), "no partition has ended yet"),
     ):
         with pytest.raises(ParamsRefused, match=what) as raised:
-            partition_tags(pipeline, tags, moment.timestamp())
-        assert raised.value.fields[0][0] == "dagster/partition"
+            partition_tags(of, named, moment.timestamp())
+        assert raised.value.fields[0][0] == "partition"
 
 
 def test_on_failure_is_told_of_the_partition(workflows: Workflows, instance: DagsterInstance) -> None:
