@@ -172,7 +172,11 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         **_at_most(words.get("concurrency")),
         "priority": options.whole_number("priority", words.get("priority"), 10),
         "queue": options.text("queue", words.get("queue"), "nightly"),
-        "triggers": (*_webhook(words.get("webhook")), *_object_arrival(words.get("object_arrival"))),
+        "triggers": (
+            *_webhook(words.get("webhook")),
+            *_object_arrival(words.get("object_arrival")),
+            *_run(words.get("run_status")),
+        ),
     }
 
 
@@ -195,6 +199,12 @@ def _object_arrival(value: object) -> tuple[Trigger, ...]:
     # Times are seconds, as a pipeline file has them.
     told = {name: one.total_seconds() if hasattr(one, "total_seconds") else one for name, one in given.items()}
     return (Trigger("object-arrival", None, told),)
+
+
+def _run(value: object) -> tuple[Trigger, ...]:
+    if value is None:
+        return ()
+    return (Trigger("run", None, options.mapping("run_status", value, "{'pipeline': 'ingest', 'status': 'success'}")),)
 
 
 @overload
@@ -229,6 +239,7 @@ def flow(
     dedupe: Optional[Mapping[str, Any]] = None,
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     object_arrival: Optional[Mapping[str, Any]] = None,
+    run_status: Optional[Mapping[str, str]] = None,
     concurrency: Optional[int] = None,
     priority: int = 0,
     queue: Optional[str] = None,
@@ -253,8 +264,10 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     ``webhook`` lets POST /hooks/NAME start it: True of whoever has an API token,
     {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. With
     ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
-    starts it, args['trigger']['url']. At most ``concurrency`` of its runs go on at a time; those that wait do so in
-    the ``queue`` of pyproject.toml, a higher ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
+    starts it, args['trigger']['url']; with ``run_status={'pipeline': 'ingest', 'status': 'failure'}`` (or success,
+    canceled) each run of that pipeline that ends so, args['trigger']['run_id']. At most ``concurrency`` of its runs go
+    on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher ``priority`` first. ``owners`` are
+    e-mail addresses or 'team:name'.
     ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
     Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and
     description default to the function's own and its docstring.

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowhub_assets.from_yaml import entries, placing, triggers
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
-from flowhub_assets.ir.trigger_checks import SPANS
+from flowhub_assets.ir.trigger_checks import ENDS, SPANS
 
 Schema = dict[str, Any]
 
@@ -213,6 +213,8 @@ def _trigger() -> Schema:
             "every": (_ref("duration"), "For interval: the time between two runs; for object-arrival: between looks."),
             "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
             "assets": (_list(_TEXT), "For asset: the keys of those that must have been made anew, wines/table."),
+            "pipeline": (_TEXT, "For run: the pipeline whose runs start this one."),
+            "status": ({"enum": list(ENDS)}, "For run: how such a run has ended; success if nothing is said."),
             "config": (_OBJECT, "What a webhook or object-arrival is told."),
         },
         required=("type",),

@@ -14,12 +14,14 @@ from flowhub_assets.nodes.references import template_uses
 from flowhub_assets.nodes.scope import DEDUPE_NAMES
 from flowhub_assets.nodes.validation import path_text, problems_in
 
-TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
+TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run")
 KEYS = ("type", "schedule", "every", "timezone", "config")
 
 #: What these are told stands beside their type, or under ``config:``.
 OBJECTS = "object-arrival"
 OPEN = ("webhook", OBJECTS)
+#: Of the others, what stands beside the type.
+_OWN: dict[str, tuple[str, ...]] = {"asset": ("assets",), "run": ("pipeline", "status")}
 _TIMED = {"cron": "schedule", "interval": "every"}
 
 
@@ -125,8 +127,8 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
     keys = [key for key in KEYS if (key, kind) != ("every", OBJECTS)]
     beside = {key: value for key, value in section.data.items() if key not in keys}
     config = {**section.mapping("config", "{path: articles}"), **beside}
-    if kind == "asset":
-        beside.pop("assets", None)
+    for own in _OWN.get(kind, ()):
+        beside.pop(own, None)
     node = implied.kind_of(kind) if kind in OPEN else None
     if node is not None and node.Config is not None:
         for problem in problems_in(node.Config, config):
@@ -137,7 +139,7 @@ def _config(section: Section, kind: str) -> dict[str, Any]:
             remedy = problem.remedy.removeprefix(f"{path_text(problem.path)}: ")
             section.report.tell((*section.path, *place), what, "it would have no effect", remedy, key=unknown)
     elif kind not in OPEN:
-        known = (*KEYS, "assets") if kind == "asset" else KEYS
+        known = (*KEYS, *_OWN.get(kind, ()))
         for key in beside:
             # The type's own word, cron: "0 9 * * *", is what others call its schedule.
             meant = _TIMED.get(kind) if key == kind else None

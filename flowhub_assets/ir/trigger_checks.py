@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from flowhub_assets.ir import cron
 from flowhub_assets.ir.arrival_checks import arrival_faults
@@ -14,9 +15,13 @@ from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.triggers import Partitions, Schedule, Trigger
 from flowhub_assets.ir.webhook_checks import signature_faults, webhook_faults
+from flowhub_assets.names import dagster_name
 
 #: What may start a pipeline.
-TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset")
+TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run")
+
+#: How a run of another pipeline may have ended, for a trigger of type run.
+ENDS = ("success", "failure", "canceled")
 
 #: How long a span of time a partition may be.
 SPANS = ("hourly", "daily", "weekly", "monthly")
@@ -62,6 +67,8 @@ def triggers_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
     """A trigger is of a known kind; those of cron and interval, and no others, have a schedule of that kind."""
     for trigger in pipeline.triggers:
         yield from _trigger_faults(trigger, pipeline.source)
+        if trigger.type == "run":
+            yield from _run_faults(trigger.config, pipeline)
         if trigger.schedule is not None:
             yield from _schedule_faults(trigger.schedule, pipeline.source)
     timed = [trigger for trigger in pipeline.triggers if trigger.schedule is not None]
@@ -103,6 +110,26 @@ def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
         if not isinstance(key, str) or not all(re.fullmatch(r"\w+", part, re.ASCII) for part in key.split("/")):
             what = f"an asset trigger names {key!r}, which is no asset's key"
             yield Problem(what, where, effect, "write its parts with / between them: wines/table")
+
+
+def _run_faults(config: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+    where, other, status = pipeline.source, config.get("pipeline"), config.get("status", ENDS[0])
+    for key in config:
+        if key not in ("pipeline", "status"):
+            remedy = did_you_mean(key, ("pipeline", "status")) or "it takes pipeline and status"
+            yield Problem(f"a run trigger has {key!r}, which is nothing that it takes", where, remedy=remedy)
+    if status not in ENDS:
+        remedy = did_you_mean(str(status), ENDS) or f"write one of {listed(ENDS)}"
+        yield Problem(f"a run trigger has the status {status!r}", where, "it would never start a run", remedy)
+    if not isinstance(other, str) or not other:
+        remedy = "name the pipeline whose runs start this one: pipeline: ingest"
+        yield Problem("a run trigger names no pipeline", where, "it would never start a run", remedy)
+    elif dagster_name(other) == dagster_name(pipeline.name):
+        effect, remedy = (
+            "each of its runs would start the next, for ever",
+            "name another pipeline, or give tasks retries",
+        )
+        yield Problem(f"the pipeline {pipeline.name!r} is started by its own runs", where, effect, remedy)
 
 
 def partitions_are_legal(pipeline: Pipeline) -> Iterator[Problem]:

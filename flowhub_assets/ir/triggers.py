@@ -41,7 +41,7 @@ class Dedupe:
 
 @dataclass(frozen=True)
 class Trigger:
-    """Something outside that starts the pipeline: ``type`` is manual, webhook, cron, interval or object-arrival.
+    """Something outside that starts the pipeline: ``type`` is one of trigger_checks.TRIGGERS.
 
     ``schedule`` is set for cron and interval, ``config`` holds what the others are told (a webhook's path, say).
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.triggers import Trigger
 from flowhub_assets.server.catalogue import Entry
 
 #: A default's Python type → JSON Schema's word. A bool is an int in Python: it stands first.
@@ -69,5 +70,11 @@ def _triggers(pipeline: Pipeline) -> list[str]:
     for kind, schedule in schedules:
         when = schedule.cron or f"every {schedule.interval:g} s"
         told.append(f"{kind}: {when} ({schedule.timezone})")
-    told += [trigger.type for trigger in pipeline.triggers if trigger.schedule is None]
+    told += [_told(trigger) for trigger in pipeline.triggers if trigger.schedule is None]
     return told
+
+
+def _told(trigger: Trigger) -> str:
+    if trigger.type != "run":
+        return trigger.type
+    return f"run: {trigger.config['pipeline']}, {trigger.config.get('status', 'success')}"

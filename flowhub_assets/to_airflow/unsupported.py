@@ -81,6 +81,11 @@ def _doors(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
         conf = '{"conf": {"trigger": {"body": ...}}}'
         remedy = f"let the caller POST {conf} to Airflow's REST API, .../dags/{dag_id(pipeline.name)}/dagRuns"
         yield Problem(what, pipeline.source, "nothing starts the DAG when it is called", remedy)
+    for trigger in of_type(pipeline, "run"):
+        other, status = trigger.config["pipeline"], trigger.config.get("status", "success")
+        what = f"the trigger by runs of {other!r} that end with {status} is not exported"
+        remedy = f"let the DAG {dag_id(other)} end in a TriggerDagRunOperator, or take a trigger of type asset"
+        yield Problem(what, pipeline.source, "nothing starts the DAG after such a run", remedy)
     if settings.bucket is None and of_type(pipeline, "object-arrival"):
         what, remedy = "object-arrival needs a profile with BUCKET", "export with such a profile: --env NAME"
         yield Problem(what, pipeline.source, "nothing starts the DAG when an object arrives", remedy)

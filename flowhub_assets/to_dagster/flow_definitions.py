@@ -29,6 +29,7 @@ from flowhub_assets.to_dagster.graphs import is_graph
 from flowhub_assets.to_dagster.object_arrival import object_sensors
 from flowhub_assets.to_dagster.ops import failure_op
 from flowhub_assets.to_dagster.run_tags import run_tags
+from flowhub_assets.to_dagster.run_triggers import run_sensors
 from flowhub_assets.to_dagster.triggers import asset_sensors, interval_sensors, schedules_for
 
 _ON_FAILURE = "__on_failure"
@@ -92,6 +93,7 @@ def flow_definitions(runnable: Runnable, shared: dict[str, Any], executor: Execu
             *interval_sensors(runnable.pipeline, job),
             *asset_sensors(runnable.pipeline, job),
             *object_sensors(runnable.pipeline, job),
+            *run_sensors(runnable.pipeline, job),
         ),
     )
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from dagster import JobDefinition, RunRequest, SensorDefinition, SensorEvaluationContext, SensorResult, SkipReason
+from dagster import JobDefinition, RunRequest, SensorDefinition, SensorEvaluationContext, SensorResult
 
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.nodes.bucket_notifications import OBJECT_ARRIVAL, batch, is_wanted
@@ -26,7 +26,7 @@ from flowhub_assets.runtime.s3_client import S3Limits
 from flowhub_assets.runtime.values import is_value_key
 from flowhub_assets.to_dagster.arrival_cursor import Bounds, Cursor, Taken, take
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, TRIGGER, params_key
-from flowhub_assets.to_dagster.starting import DEDUPE_TAG, start
+from flowhub_assets.to_dagster.starting import start_each
 
 #: Dagster ends a tick after 60 seconds. A list that takes longer than this is gone on with at the next tick.
 LIST_SECONDS = 20.0
@@ -124,16 +124,8 @@ def _tick(arrivals: Arrivals, name: str, context: SensorEvaluationContext) -> Se
         return SensorResult(skip_reason=_why_not(arrivals.config, storage, taken), cursor=cursor)
     moment = datetime.now(UTC)
     asked = arrivals.requests(storage, taken.objects)
-    started = [start(arrivals.pipeline, context, name, moment, request) for request in asked]
-    runs = [one for one in started if isinstance(one, RunRequest)]
-    if runs and arrivals.pipeline.dedupe is None:
-        return SensorResult(run_requests=runs, cursor=cursor)
-    if runs:
-        # A key that this very tick has claimed has no run yet by which start() would know it.
-        first = {one.tags[DEDUPE_TAG]: one for one in reversed(runs)}
-        return SensorResult(run_requests=list(reversed(first.values())), cursor=cursor)
-    why = dict.fromkeys(str(one.skip_message) for one in started if isinstance(one, SkipReason))
-    return SensorResult(skip_reason="; ".join(why), cursor=cursor)
+    runs, why_not = start_each(arrivals.pipeline, context, name, moment, asked)
+    return SensorResult(run_requests=runs, skip_reason=None if runs else why_not, cursor=cursor)
 
 
 def _why_not(config: ObjectArrival.Config, storage: ObjectPages, taken: Taken) -> str:

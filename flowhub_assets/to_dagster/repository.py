@@ -31,6 +31,7 @@ from typing_extensions import override
 
 from flowhub_assets.errors import DefinitionError, FlowhubError
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.trigger_cycles import require_no_cycle
 from flowhub_assets.names import dagster_name
 from flowhub_assets.resources.alerts import Alerts
 from flowhub_assets.runtime.step import Runnable
@@ -216,6 +217,7 @@ def _no_folder(folder: Path) -> InvalidFile:
 
 def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile) -> None:
     _refuse_clashes(file, loaded.pipelines)
+    require_no_cycle([one.pipeline for one in file.runnables], loaded.pipelines.values())
     flows = [location.flow(runnable) for runnable in file.runnables]
     claims = [claim for flow in flows for claim in claims_of_flow(flow)]
     if file.definitions is not None:

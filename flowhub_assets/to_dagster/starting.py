@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from dagster import RunRequest, ScheduleEvaluationContext, SensorEvaluationContext, SkipReason
@@ -49,3 +49,20 @@ def start(
         return SkipReason(reason)
     # A run that Dagster counts as started before, by its run key, would be none: what is claimed is to be started.
     return request.with_replaced_attrs(tags={**request.tags, DEDUPE_TAG: key})
+
+
+def start_each(
+    pipeline: Pipeline, context: SensorEvaluationContext, by: str, moment: datetime, requests: Sequence[RunRequest]
+) -> tuple[list[RunRequest], str]:
+    """What one tick gives that is to start several runs: those that it starts, and why it starts no other.
+
+    Raises what ``start`` raises.
+    """
+    started = [start(pipeline, context, by, moment, request) for request in requests]
+    runs = [one for one in started if isinstance(one, RunRequest)]
+    if pipeline.dedupe is not None:
+        # A key that this very tick has claimed has no run yet by which start() would know it.
+        first = {one.tags[DEDUPE_TAG]: one for one in reversed(runs)}
+        runs = list(reversed(first.values()))
+    reasons = dict.fromkeys(str(one.skip_message) for one in started if isinstance(one, SkipReason))
+    return runs, "; ".join(reasons)

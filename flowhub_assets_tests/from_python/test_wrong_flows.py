@@ -291,6 +291,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "webhook": (_flow("webhook={'signature': 'githb', 'keys': ['A']}"), ["signature of the webhook", "'github'"]),
     "webhook key": (_flow("webhook={'signature': 'github', 'keys': ['s3cret']}"), ["no name of an environment"]),
     "webhook word": (_flow("webhook={'pth': 'orders'}"), ["the webhook has 'pth'", "Did you mean 'path'?"]),
+    "run status": (_flow("run_status={'pipeline': 'a', 'status': 'sucess'}"), ["status 'sucess'", "'success'?"]),
+    "run of none": (_flow("run_status={'status': 'success'}"), ["names no pipeline", "Name the pipeline"]),
+    "run of itself": (_flow("run_status={'pipeline': 'main'}"), ["is started by its own runs", "another pipeline"]),
+    "run word": (_flow("run_status='ingest'"), ["run_status is of type str", "{'pipeline': 'ingest'"]),
     "owner": (_flow("owners=['Data Team']"), ["owner 'Data Team'", "team:data-team"]),
     "retries": (_task("retries=-1"), ["retries=-1 of task 'work' is negative"]),
     "retry backoff": (

@@ -106,6 +106,7 @@ _TRIGGERS = st.one_of(
             Trigger("webhook"),
             Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]}),
             Trigger("asset", None, {"assets": ["wines/table", "orders"]}),
+            Trigger("run", None, {"pipeline": "ingest", "status": "failure"}),
         ]
     ),
     st.builds(

@@ -51,6 +51,8 @@ NODES = "nodes: [{id: a, type: test-open}]\n"
          "cron has no key 'cron'. It would have no effect. Did you mean 'schedule'?"),
         ("metadata: {name: p}\ntrigger: {type: cron, schedule: '0 25 * * *'}\n", "4:33: schedule '0 25 * * *' has '25"),
         ("metadata: {name: p}\ntrigger: {type: cron, schedule: '@daily', timezone: Soul}\n", "4:53: timezone 'Soul' i"),
+        ("metadata: {name: p}\ntrigger: {type: run, pipeline: a, on: failure}\n", "4:35: a trigger of type run has no"),
+        ("metadata: {name: p}\ntrigger: {type: run, pipeline: p}\n", "4:32: the pipeline 'p' is started by its own"),
         ("metadata: {name: p}\ntrigger: {type: asset, assets: [a/b], evry: 5m}\n",
          "4:39: a trigger of type asset has no key 'evry'. It would have no effect. Did you mean 'every'?"),
         ("metadata: {name: p}\ntrigger: {type: interval, every: soon}\n", "4:34: every of the trigger is 'soon', whic"),

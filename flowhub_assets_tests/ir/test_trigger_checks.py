@@ -11,6 +11,10 @@ from flowhub_assets_tests.ir.pipelines_as_data import messages, pipeline_of, tas
 DAILY, HOURLY = Schedule(cron="@daily"), Schedule(cron="0 * * * *", timezone="Asia/Seoul")
 
 
+def _run(**config: object) -> Trigger:
+    return Trigger("run", config=config)
+
+
 def test_several_triggers_are_fine() -> None:
     triggers = (
         Trigger("cron", DAILY),
@@ -20,6 +24,8 @@ def test_several_triggers_are_fine() -> None:
         Trigger("manual"),
         Trigger("object-arrival", config={"prefix": "in/"}),
         Trigger("asset", config={"assets": ["wines/table", "orders"]}),
+        Trigger("run", config={"pipeline": "ingest"}),
+        Trigger("run", config={"pipeline": "ingest", "status": "canceled"}),
     )
     assert messages(pipeline_of(task_of("a"), triggers=triggers)) == []
 
@@ -35,6 +41,12 @@ def test_several_triggers_are_fine() -> None:
         ((Trigger("asset"),), "an asset trigger names no asset", "wines/table"),
         ((Trigger("asset", config={"assets": "wines"}),), "an asset trigger names no asset", "wines/table"),
         ((Trigger("asset", config={"assets": ["a b"]}),), "names 'a b', which is no asset's key", "wines/table"),
+        ((Trigger("run"),), "a run trigger names no pipeline", "pipeline: ingest"),
+        ((Trigger("run", config={"pipeline": 7}),), "a run trigger names no pipeline", "pipeline: ingest"),
+        ((_run(pipeline="a", status="lost"),), "a run trigger has the status 'lost'", "write one of success"),
+        ((_run(pipeline="a", status="sucess"),), "a run trigger has the status 'sucess'", "did you mean 'success'?"),
+        ((_run(pipeline="a", state="failure"),), "a run trigger has 'state'", "did you mean 'status'?"),
+        ((_run(pipeline="flow"),), "the pipeline 'flow' is started by its own runs", "another pipeline"),
         ((Trigger("manual", DAILY),), "a manual trigger has a schedule", "of type cron beside it"),
         ((Trigger("cron", Schedule(cron="0 6 * *")),), "schedule '0 6 * *' has 4 fields", "write five"),
         ((Trigger("cron", DAILY), Trigger("cron", DAILY)), "two cron triggers are alike", "leave one"),

@@ -305,6 +305,10 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
         ),
         (pipeline_of(task_of("a"), triggers=(Trigger("object-arrival"),)), "does not tell which object"),
         (
+            pipeline_of(task_of("a"), triggers=(Trigger("run", None, {"pipeline": "ingest"}),)),
+            "the trigger by runs of 'ingest' that end with success is not exported",
+        ),
+        (
             pipeline_of(
                 task_of("a"), triggers=tuple(Trigger("cron", Schedule(cron=cron)) for cron in ("@daily", "@hourly"))
             ),
