@@ -56,7 +56,7 @@ def document(pipeline: Pipeline) -> _Document:
             "partitions": _fields(pipeline.partitions, _PARTITIONS) if pipeline.partitions else None,
             **_fields(pipeline, ("deadline", "freshness")),
             "dedupe": _fields(pipeline.dedupe, ("key", "lifetime")) if pipeline.dedupe else None,
-            **_fields(pipeline, ("concurrency", "priority", "queue", "fuse")),
+            **_fields(pipeline, ("automation", "deps", "concurrency", "priority", "queue", "fuse")),
             "nodes": writer.entries(pipeline.tasks, ()),
             "edges": _edges(pipeline.tasks) or None,
             "result": None if pipeline.result == implied.ends(pipeline.tasks) else list(pipeline.result),
@@ -169,7 +169,8 @@ def _placement(placement: Placement, run_on: str | None) -> _Document | None:
 def _asset(asset: Asset) -> Any:
     plain = bool(asset.key) and not any("/" in part for part in asset.key)
     key = "/".join(asset.key) if plain else list(asset.key)
-    return key if plain and asset.check is None else _kept({"key": key, "check": asset.check})
+    more = _fields(asset, ("check", "automation", "deps"))
+    return key if plain and not more else {"key": key, **more}
 
 
 def _trigger(trigger: Trigger) -> _Document:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dagster import OpExecutionContext
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext
+from dagster._core.definitions.composition import MappedInputPlaceholder
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBuilder
@@ -141,6 +142,7 @@ __all__ = [
     "InstanceConcurrencyContext",
     "KnownExecutionState",
     "LocalComputeLogManager",
+    "MappedInputPlaceholder",
     "PlanExecutionContext",
     "PlanExecutionContextManager",
     "PlanOrchestrationContext",

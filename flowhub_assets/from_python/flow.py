@@ -237,6 +237,8 @@ def flow(
     deadline: Optional[Union[float, timedelta]] = None,
     freshness: Optional[Union[float, timedelta]] = None,
     dedupe: Optional[Mapping[str, Any]] = None,
+    automation: Optional[str] = None,
+    deps: Optional[Sequence[str]] = None,
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     object_arrival: Optional[Mapping[str, Any]] = None,
     run_status: Optional[Mapping[str, str]] = None,
@@ -265,9 +267,11 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. With
     ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
     starts it, args['trigger']['url']; with ``run_status={'pipeline': 'ingest', 'status': 'failure'}`` (or success,
-    canceled) each run of that pipeline that ends so, args['trigger']['run_id']. At most ``concurrency`` of its runs go
-    on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher ``priority`` first. ``owners`` are
-    e-mail addresses or 'team:name'.
+    canceled) each run of that pipeline that ends so, args['trigger']['run_id']. With ``automation='eager'`` Dagster
+    makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes partitions
+    as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew since. At
+    most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher
+    ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
     ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
     Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and
     description default to the function's own and its docstring.

@@ -21,6 +21,8 @@ def timing(words: Mapping[str, Any]) -> dict[str, Any]:
         "deadline": options.seconds("deadline", words.get("deadline")),
         "freshness": options.seconds("freshness", words.get("freshness")),
         "dedupe": _dedupe(words.get("dedupe")),
+        "automation": options.text("automation", words.get("automation"), "eager"),
+        "deps": options.texts("deps", words.get("deps"), "wines/table"),
     }
 
 

@@ -42,7 +42,7 @@ NODE_KEYS = (
     "ports",
 )
 RETRY_KEYS = ("times", "delay", "backoff", "on")
-ASSET_KEYS = ("key", "check")
+ASSET_KEYS = ("key", "check", "automation", "deps")
 RUN_ON = ("engine", "cpu", "gpu")
 BACKOFFS = ("constant", "linear", "exponential")
 
@@ -219,7 +219,8 @@ def _asset(section: Section) -> Asset | None:
         if text is None:
             return None
         key = tuple(text.split("/"))
-    return Asset(key, _condition(asset, "check"))
+    automation, deps = asset.text("automation", "eager"), asset.texts("deps", "wines/table")
+    return Asset(key, _condition(asset, "check"), automation, deps)
 
 
 def _ports(section: Section, kind: type[Kind] | None, config: dict[str, Any]) -> tuple[str, ...]:

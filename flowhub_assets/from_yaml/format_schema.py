@@ -20,6 +20,8 @@ _QUANTITY: Schema = {"type": ["string", "number"]}
 _WORD: Schema = {"type": ["string", "boolean", "integer"]}
 _CONDITION: Schema = {"type": ["string", "boolean"]}
 
+_AUTOMATION = "When Dagster makes the assets by itself: eager, on_missing, or a cron expression in UTC."
+
 
 def pipeline_schema() -> Schema:
     """The outermost object."""
@@ -35,6 +37,8 @@ def pipeline_schema() -> Schema:
             "deadline": (_ref("duration"), "How long a run may take; one that takes longer is told."),
             "freshness": (_ref("duration"), "How old the last success may be; an older one is told."),
             "dedupe": (_ref("dedupe"), "What starts by itself starts once for each key, for some time."),
+            "automation": (_TEXT, _AUTOMATION),
+            "deps": (_TEXTS, "Assets of others that its first ones come after: wines/table."),
             "params": ({**_OBJECT, "additionalProperties": _ref("param")}, "What a run is given, by name."),
             "profiles": (
                 {**_OBJECT, "additionalProperties": _OBJECT},
@@ -160,6 +164,8 @@ def node_parts() -> dict[str, Schema]:
             {
                 "key": ({"anyOf": [_TEXT, _TEXTS]}, "The asset's key: reports/daily."),
                 "check": (_CONDITION, "A condition on the output that an asset check tests."),
+                "automation": (_TEXT, _AUTOMATION),
+                "deps": (_TEXTS, "Assets of others that it comes after: wines/table."),
             },
             required=("key",),
         ),

@@ -44,6 +44,8 @@ PIPELINE_KEYS = (
     "deadline",
     "freshness",
     "dedupe",
+    "automation",
+    "deps",
     "function",
 )
 
@@ -75,6 +77,8 @@ def settings(pipeline: Section) -> dict[str, Any]:
         "deadline": pipeline.seconds("deadline", "30m"),
         "freshness": pipeline.seconds("freshness", "24h"),
         "dedupe": triggers.dedupe(pipeline),
+        "automation": pipeline.text("automation", "eager"),
+        "deps": pipeline.texts("deps", "wines/table"),
         "concurrency": pipeline.whole("concurrency", 1),
         "priority": pipeline.whole("priority") or 0,
         "queue": pipeline.text("queue", "nightly"),

@@ -11,6 +11,7 @@ from typing import Callable
 
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir import (
+    automation_checks,
     graph_checks,
     param_checks,
     placement_checks,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *setting_checks.CHECKS,
     *param_checks.CHECKS,
     *trigger_checks.CHECKS,
+    *automation_checks.CHECKS,
 )
 
 

@@ -175,6 +175,7 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "triggers": [Trigger],
         "partitions": Partitions,
         "dedupe": Dedupe,
+        "deps": [str],
     },
     Task: {
         "needs": [str],
@@ -188,7 +189,7 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "asset": Asset,
     },
     Retry: {"on": [str]},
-    Asset: {"key": [str]},
+    Asset: {"key": [str], "deps": [str]},
     Loop: {"tasks": [Task]},
     Trigger: {"schedule": Schedule},
     Placement: {"tolerations": [Toleration], "volume_mounts": [VolumeMount], "image_pull_secrets": [str]},

@@ -72,10 +72,15 @@ class Edge:
 
 @dataclass(frozen=True)
 class Asset:
-    """The Dagster asset that a task's value is; ``check`` is a condition on the value that an asset check tests."""
+    """The Dagster asset that a task's value is; ``check`` is a condition on the value that an asset check tests.
+
+    ``automation`` and ``deps`` are those of a pipeline, for this asset alone.
+    """
 
     key: tuple[str, ...]
     check: Optional[str] = None
+    automation: Optional[str] = None
+    deps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,9 @@ class Pipeline:
 
     With ``partitions`` each run is about one span of time. A run that takes longer than ``deadline`` seconds, and a
     pipeline whose last success is longer ago than ``freshness`` seconds, is told to those who look after it.
+
+    ``automation`` says when Dagster makes its assets by itself: eager, on_missing, or a cron expression in UTC.
+    ``deps`` are assets outside the pipeline that its first ones come after, each as its key: wines/table.
     """
 
     name: str
@@ -188,6 +196,8 @@ class Pipeline:
     deadline: Optional[float] = None
     freshness: Optional[float] = None
     dedupe: Optional[Dedupe] = None
+    automation: Optional[str] = None
+    deps: tuple[str, ...] = ()
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises KeyError."""

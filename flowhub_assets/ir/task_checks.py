@@ -17,7 +17,7 @@ RUN_ON = ("engine", "cpu", "gpu")
 #: How the delay between two tries may grow.
 BACKOFFS = ("constant", "linear", "exponential")
 
-_KEY_PART = re.compile(r"[\w.-]+")
+KEY_PART = re.compile(r"[\w.-]+")
 _CLASS_NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -89,7 +89,7 @@ def assets_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
         if task.asset is None:
             continue
         key, shown = task.asset.key, "/".join(task.asset.key)
-        if not key or not all(_KEY_PART.fullmatch(part) for part in key):
+        if not key or not all(KEY_PART.fullmatch(part) for part in key):
             remedy = "write words of letters, digits, '_', '-' and '.', with '/' between them: reports/daily"
             yield Problem(f"the asset key {shown!r} of {told(task)} is not legal", task.source, remedy=remedy)
         if key in seen:

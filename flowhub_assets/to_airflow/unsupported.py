@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flowhub_assets.ir.gpu_presets import unresolved
-from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.pipeline import Asset, Pipeline, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.task_tree import all_tasks, told
 from flowhub_assets.names import dag_id
@@ -112,6 +112,10 @@ def _timing(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
         what = f"partitions ({pipeline.partitions.every}) are not exported"
         effect = "tasks find no partition: args['env'] has none, and {{$partition}} is null"
         yield Problem(what, pipeline.source, effect, "give the span of time as a param of the DAG's run")
+    parts: list[Pipeline | Asset] = [pipeline, *(task.asset for task in pipeline.tasks if task.asset is not None)]
+    if any(one.automation is not None or one.deps for one in parts):
+        what, remedy = "automation and deps are not exported", "write a trigger of type asset, a schedule there"
+        yield Problem(what, pipeline.source, "nothing starts the DAG when those assets are made anew", remedy)
     for word, value, remedy in (
         ("deadline", pipeline.deadline, "watch the DAG's runs in Airflow"),
         ("freshness", pipeline.freshness, "watch the DAG's runs in Airflow"),

@@ -9,6 +9,7 @@ from dagster import AssetKey, AssetsDefinition, AssetSpec, ResourceDefinition
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.automation import automated
 from flowhub_assets.to_dagster.metadata import definition_metadata
 from flowhub_assets.to_dagster.ops import task_op
 from flowhub_assets.to_dagster.params import params_key, params_resource
@@ -50,7 +51,7 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         node_def=task_op(runnable, task),
         keys_by_input_name=upstream,
         keys_by_output_name={"result": key},
-        specs=[spec],
+        specs=[automated(pipeline, task, spec)],
         resource_defs=resources,
     )
 

@@ -29,6 +29,7 @@ from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
+from flowhub_assets.to_dagster.automation import automated, outside
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
 from flowhub_assets.to_dagster.graphs import pipeline_graph
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
@@ -140,16 +141,19 @@ def _assets(
 ) -> GraphDefinitions:
     pipeline = runnable.pipeline
     resources = {params_key(pipeline): flow_run_resource(runnable)}
-    graph = pipeline_graph(pipeline, params_key(pipeline), f"{dagster_name(pipeline.name)}__", tuple(keys))
+    inputs = {f"outside_{number}": key for number, key in enumerate(outside(pipeline))}
+    prefix = f"{dagster_name(pipeline.name)}__"
+    graph = pipeline_graph(pipeline, params_key(pipeline), prefix, tuple(keys), tuple(inputs))
     assets = AssetsDefinition.from_graph(
         graph,
+        keys_by_input_name=inputs,
         keys_by_output_name={dagster_name(task): key for task, key in keys.items()},
         resource_defs=resources,
         partitions_def=partitions_definition(pipeline),
     )
     tasks = (*pipeline.tasks, *pipeline.finally_tasks)
-    specs = {keys[task.name]: _spec(pipeline, task, keys[task.name]) for task in tasks if task.name in keys}
-    assets = assets.map_asset_specs(lambda spec: specs[spec.key].replace_attributes(deps=list(spec.deps)))
+    of_key = {keys[task.name]: task for task in tasks if task.name in keys}
+    assets = assets.map_asset_specs(lambda spec: _spec(pipeline, of_key[spec.key], spec))
     checks = asset_checks(runnable, keys)
     unresolved = define_asset_job(
         name,
@@ -163,9 +167,11 @@ def _assets(
     return GraphDefinitions(alone.resolve_job_def(name), (assets,), tuple(checks), resources)
 
 
-def _spec(pipeline: Pipeline, task: Task, key: AssetKey) -> AssetSpec:
-    return AssetSpec(
-        key,
+def _spec(pipeline: Pipeline, task: Task, found: AssetSpec) -> AssetSpec:
+    """The spec of a task's asset; ``found`` is what Dagster has found of it in the graph."""
+    spec = AssetSpec(
+        found.key,
+        deps=[dep for dep in found.deps if dep.asset_key not in outside(pipeline)],
         description=task.description or None,
         group_name=dagster_name(pipeline.name),
         owners=list(pipeline.owners),
@@ -175,3 +181,4 @@ def _spec(pipeline: Pipeline, task: Task, key: AssetKey) -> AssetSpec:
         skippable=True,
         partitions_def=partitions_definition(pipeline),
     )
+    return automated(pipeline, task, spec)

@@ -18,6 +18,7 @@ from dagster import (
     DynamicOut,
     GraphDefinition,
     In,
+    InputMapping,
     MultiDependencyDefinition,
     NodeInvocation,
     Nothing,
@@ -28,7 +29,7 @@ from dagster import (
     RetryPolicy,
 )
 
-from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefinition
+from flowhub_assets.executor.dagster_private import DynamicCollectDependencyDefinition, MappedInputPlaceholder
 from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, MAX_CONCURRENT_TAG, PLACEMENT_TAG
 from flowhub_assets.ir.grouping import groups, step_name
 from flowhub_assets.ir.pipeline import Pipeline, Retry, Task
@@ -66,14 +67,18 @@ def is_graph(pipeline: Pipeline) -> bool:
 
 
 def pipeline_graph(
-    pipeline: Pipeline, params_key: str, prefix: str = "", outputs: tuple[str, ...] = ()
+    pipeline: Pipeline,
+    params_key: str,
+    prefix: str = "",
+    outputs: tuple[str, ...] = (),
+    inputs: tuple[str, ...] = (),
 ) -> GraphDefinition:
     """The graph of ``pipeline``, whose ops ask for the resource ``params_key``.
 
     Ops whose resource is one pipeline's own have a ``prefix`` of it in their names. ``outputs`` are tasks whose
-    output the graph gives as its own, for assets.
+    output the graph gives as its own, for assets; ``inputs`` are the graph's own, which its first ops wait for.
     """
-    nodes = _Nodes(pipeline, params_key, prefix)
+    nodes = _Nodes(pipeline, params_key, prefix, inputs)
     for group in groups(pipeline):
         nodes.add(group)
     for task in pipeline.finally_tasks:
@@ -82,6 +87,7 @@ def pipeline_graph(
         inner_graph_name(pipeline) if outputs else dagster_name(pipeline.name),
         node_defs=list({op.name: op for op in nodes.ops}.values()),
         dependencies=nodes.dependencies,
+        input_mappings=nodes.input_mappings,
         output_mappings=[
             OutputMapping(
                 graph_output_name=dagster_name(name), mapped_node_name=dagster_name(name), mapped_node_output_name=RAN
@@ -183,8 +189,10 @@ def _steps_of(pipeline: Pipeline) -> dict[str, _Step]:
 class _Nodes:
     """The graph as it grows: each group of tasks adds its ops, after those it waits for."""
 
-    def __init__(self, pipeline: Pipeline, params_key: str, prefix: str) -> None:
+    def __init__(self, pipeline: Pipeline, params_key: str, prefix: str, inputs: tuple[str, ...]) -> None:
         self.ops: list[OpDefinition] = []
+        self.input_mappings: list[InputMapping] = []
+        self._inputs = inputs
         self.dependencies: dict[NodeInvocation, Inputs] = {}
         self._pipeline = pipeline
         self._params_key = params_key
@@ -253,14 +261,23 @@ class _Nodes:
         placed = LIGHT if step == "results" else placement(runs)
         if step == "items" and placed == HEAVY:
             placed = CHILD
-        op = _shared_op(_Shape(step, kind, placed, bool(after), ports, task.pool, self._params_key, self._prefix))
+        waits = bool(after or self._inputs)
+        op = _shared_op(_Shape(step, kind, placed, waits, ports, task.pool, self._params_key, self._prefix))
         self.ops.append(op)
         # The tags that all tasks of a shape have are its op's: each tag of a call costs time.
         asked = {key: _text(value) for key, value in op_tags(self._pipeline, runs).items() if key != PLACEMENT_TAG}
         # The tasks inside a fused step are tried again there, each as it says itself.
         retry = None if step == "fused" else retry_policy(task.retry)
         invocation = _Invocation(op.name, alias=name, tags={**asked, **(tags or {})}, retry_policy=retry)
-        self.dependencies[invocation] = {AFTER: _joined(after)} if after else {}
+        self.dependencies[invocation] = {AFTER: _joined(after) if after else self._all_inputs(name)} if waits else {}
+
+    def _all_inputs(self, name: str) -> MultiDependencyDefinition:
+        """What the first ops wait for: all inputs of the graph."""
+        self.input_mappings += [
+            InputMapping(graph_input_name=one, mapped_node_name=name, mapped_node_input_name=AFTER, fan_in_index=number)
+            for number, one in enumerate(self._inputs)
+        ]
+        return MultiDependencyDefinition([MappedInputPlaceholder] * len(self._inputs))
 
 
 class _Invocation(NodeInvocation):

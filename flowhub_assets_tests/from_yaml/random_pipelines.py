@@ -247,11 +247,17 @@ def _end(draw: st.DrawFn, name: str) -> Task:
 def _with_assets(draw: st.DrawFn, pipeline: Pipeline) -> Pipeline:
     keys = [("reports", "daily"), ("a",), ("b-c", "d.e", "f")]
     tasks = list(pipeline.tasks)
+    required = any(name not in pipeline.params for name in pipeline.param_schemas)
     for number, key in enumerate(keys[: len(tasks)]):
         if draw(st.booleans()):
-            asset = Asset(key, draw(st.sampled_from([None, "1 < 2"])))
+            automation = draw(st.sampled_from([None] if required else [None, "on_missing", "@daily"]))
+            deps = draw(st.sampled_from([(), ("wines/table",)]))
+            asset = Asset(key, draw(st.sampled_from([None, "1 < 2"])), automation, deps)
             tasks[number] = dataclasses.replace(tasks[number], asset=asset)
-    return dataclasses.replace(pipeline, tasks=tuple(tasks))
+    told: dict[str, Any] = {}
+    if any(task.asset is not None for task in tasks) and draw(st.booleans()):
+        told = {"deps": ("orders",), "automation": None if required else "eager"}
+    return dataclasses.replace(pipeline, tasks=tuple(tasks), **told)
 
 
 def _settings() -> st.SearchStrategy[dict[str, Any]]:

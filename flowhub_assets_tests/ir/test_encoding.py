@@ -89,7 +89,7 @@ def tasks(loops: st.SearchStrategy[Loop | None]) -> st.SearchStrategy[Task]:
         when=OPTIONAL,
         continue_on_error=st.booleans(),
         loop=loops,
-        asset=st.none() | st.builds(Asset, tuples(TEXT), OPTIONAL),
+        asset=st.none() | st.builds(Asset, tuples(TEXT), OPTIONAL, OPTIONAL, tuples(TEXT)),
     )
 
 
@@ -135,6 +135,8 @@ PIPELINES = st.builds(
     deadline=st.none() | FLOAT,
     freshness=st.none() | FLOAT,
     dedupe=st.none() | st.builds(Dedupe, TEXT, FLOAT),
+    automation=OPTIONAL,
+    deps=tuples(TEXT),
 )
 SMALL = Pipeline(
     "flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7)

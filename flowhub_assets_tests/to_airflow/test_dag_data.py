@@ -320,6 +320,8 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
             ),
             "a second trigger, by the assets y, is not exported",
         ),
+        (pipeline_of(task_of("a"), automation="on_missing"), "automation and deps are not exported"),
+        (pipeline_of(task_of("a"), deps=("wines/table",)), "automation and deps are not exported"),
         (pipeline_of(task_of("a"), queue="nightly"), "queue 'nightly' of the pipeline is not exported"),
         (pipeline_of(task_of("a"), priority=3), "priority 3 of the pipeline is not exported"),
         (

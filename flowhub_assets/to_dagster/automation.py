@@ -1,0 +1,48 @@
+"""What a pipeline says of automation → Dagster's conditions, which its own automation sensor asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dagster import AssetDep, AssetKey, AssetSpec, AutomationCondition
+
+from flowhub_assets.ir.automation_checks import AUTOMATIONS
+from flowhub_assets.ir.pipeline import Pipeline, Task
+
+_CONDITIONS: Mapping[str, Callable[[], AutomationCondition[Any]]] = {
+    "eager": AutomationCondition.eager,
+    "on_missing": AutomationCondition.on_missing,
+}
+assert tuple(_CONDITIONS) == AUTOMATIONS
+
+
+def automated(pipeline: Pipeline, task: Task, spec: AssetSpec) -> AssetSpec:
+    """The spec of a task's asset with its condition, and with what it comes after beside what its task takes.
+
+    The deps of the pipeline are those of its first assets, which come after no other of its own.
+    """
+    own = task.asset
+    asked = own.automation if own is not None and own.automation is not None else pipeline.automation
+    names = [*(() if spec.deps else pipeline.deps), *(own.deps if own is not None else ())]
+    if asked is None and not names:
+        return spec
+    deps = [*spec.deps, *map(AssetDep, _keys(names))]
+    return spec.replace_attributes(deps=deps, automation_condition=_condition(asked))
+
+
+def outside(pipeline: Pipeline) -> list[AssetKey]:
+    """All assets of others that those of the pipeline come after."""
+    own = [name for task in pipeline.tasks if task.asset is not None for name in task.asset.deps]
+    return _keys([*pipeline.deps, *own])
+
+
+def _keys(names: Iterable[str]) -> list[AssetKey]:
+    return [AssetKey(name.split("/")) for name in dict.fromkeys(names)]
+
+
+def _condition(asked: str | None) -> AutomationCondition[Any] | None:
+    if asked is None:
+        return None
+    made = _CONDITIONS.get(asked)
+    return AutomationCondition.on_cron(asked) if made is None else made()

@@ -1,0 +1,161 @@
+"""Automation: Dagster makes a pipeline's assets by itself once those that they come after were made anew."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from dagster import AssetKey, AssetMaterialization, DagsterInstance, evaluate_automation_conditions
+
+from flowhub_assets_tests.workflows import Workflows
+
+GRAPH = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: daily-report}
+nodes:
+- {id: rows, type: template, inputs: {template: [1, 2]}}
+- id: save
+  type: storage-write
+  inputs: {key: report.json, value: "{{rows.output}}"}
+  asset: {key: reports/daily, %s, deps: [wines/table]}
+"""
+FLOW = """
+    @task
+    def load(args):
+        return {"n": 1}
+
+    @task
+    def report(args):
+        return {"told": args["n"]}
+
+    @flow(name="told", automation=%r, deps=["wines/table"])
+    def told(args):
+        return report(load(args))
+"""
+
+
+BRANCHES = """
+    @task
+    def is_many(args):
+        return args["n"] > 3
+
+    @task
+    def small(args):
+        return {"size": "small"}
+
+    @task
+    def large(args):
+        return {"size": "large"}
+
+    @flow(name="sizes", automation="eager", deps=["wines/table"], params={"n": 1})
+    def sizes(args):
+        choice = is_many.branch(args)
+        large(choice.true)
+        return small(choice.false)
+"""
+SEVERAL = """\
+apiVersion: flume/v1
+kind: Pipeline
+metadata: {name: several}
+automation: eager
+deps: [wines/table, orders]
+nodes:
+- {id: first, type: template, inputs: {template: 1}, asset: several/one}
+- {id: other, type: template, inputs: {template: 2}}
+- {id: both, type: template, inputs: {template: "{{first.output + other.output}}"}, asset: {key: both, deps: [orders]}}
+"""
+
+
+class Automation:
+    """The looks of Dagster's automation sensor at the workflows' assets."""
+
+    def __init__(self, workflows: Workflows, instance: DagsterInstance) -> None:
+        self.instance = instance
+        self.repository = workflows.repository()
+        self.cursor: Any = None
+
+    def asked(self, at: datetime | None = None) -> set[str]:
+        """The assets that it asks to be made."""
+        assets = list(self.repository.assets_defs_by_key.values())
+        result = evaluate_automation_conditions(
+            defs=assets, instance=self.instance, cursor=self.cursor, evaluation_time=at
+        )
+        self.cursor = result.cursor
+        return {one.key.to_user_string() for one in result.results if result.get_num_requested(one.key)}
+
+    def make(self, *keys: str) -> None:
+        for key in keys:
+            self.instance.report_runless_asset_event(AssetMaterialization(AssetKey(key.split("/"))))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "wanted"),
+    [
+        ("daily_report.yaml", GRAPH % "automation: eager", {"reports/daily"}),
+        ("told.py", FLOW % "eager", {"told/load", "told/report"}),
+        ("sizes.py", BRANCHES, {"sizes/small", "sizes/large"}),
+    ],
+)
+def test_assets_are_made_whenever_what_they_come_after_is_new(
+    workflows: Workflows, instance: DagsterInstance, file: str, text: str, wanted: set[str]
+) -> None:
+    workflows.write(file, text, **({"head": ""} if file.endswith("yaml") else {}))
+    automation = Automation(workflows, instance)
+    assert automation.asked() == set()
+    for _ in range(2):
+        automation.make("wines/table")
+        assert automation.asked() == wanted
+        assert automation.asked() == set()
+    (sensor,) = automation.repository.sensor_defs
+    assert sensor.name == "default_automation_condition_sensor"
+    assert sensor.default_status.value == "STOPPED", "its user switches it on"
+    assert workflows.run(file.partition(".")[0], instance).success, "by hand it starts as ever"
+
+
+def test_a_graph_of_several_assets_is_made_as_a_whole(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write("several.yaml", SEVERAL, head="")
+    automation = Automation(workflows, instance)
+    automation.asked()
+    automation.make("orders")
+    assert automation.asked() == set(), "the other is missing"
+    automation.make("wines/table")
+    assert automation.asked() == {"several/one", "both"}
+    assert workflows.run("several", instance).success
+
+
+def test_a_partition_that_comes_is_made_once_what_it_comes_after_is_there(
+    workflows: Workflows, instance: DagsterInstance
+) -> None:
+    daily = "partitions={'every': 'daily', 'start': '2026-01-01'}, deps="
+    workflows.write("told.py", (FLOW % "on_missing").replace("deps=", daily))
+    automation = Automation(workflows, instance)
+    noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    assert automation.asked(noon) == set()
+    assert automation.asked(noon + timedelta(days=1)) == set(), "the table is missing"
+    automation.make("wines/table")
+    assert automation.asked(noon + timedelta(days=1)) == {"told/load", "told/report"}
+    assert automation.asked(noon + timedelta(days=1)) == set()
+    assert automation.asked(noon + timedelta(days=2)) == {"told/load", "told/report"}
+
+
+def test_a_cron_expression_waits_for_its_moment_and_for_what_is_new(
+    workflows: Workflows, instance: DagsterInstance
+) -> None:
+    workflows.write("daily_report.yaml", GRAPH % 'automation: "0 6 * * *"', head="")
+    automation = Automation(workflows, instance)
+    assert automation.asked(datetime.now(UTC) - timedelta(days=2)) == set()
+    automation.make("wines/table")
+    now = datetime.now(UTC)
+    assert automation.asked(now) == {"reports/daily"}, "a moment has passed, and the table was made after it"
+    assert automation.asked(now + timedelta(days=2)) == set(), "nothing is new since the next moment"
+
+
+def test_deps_without_automation_are_lineage_alone(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write("daily_report.yaml", (GRAPH % "").replace(" , deps", " deps"), head="")
+    automation = Automation(workflows, instance)
+    graph = automation.repository.asset_graph
+    assert graph.get(AssetKey(["reports", "daily"])).parent_keys == {AssetKey(["wines", "table"])}
+    automation.make("wines/table")
+    assert automation.asked() == set()
