@@ -35,6 +35,8 @@ from flowhub_assets.ir.trigger_cycles import require_no_cycle
 from flowhub_assets.names import dagster_name
 from flowhub_assets.resources.alerts import Alerts
 from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.to_dagster.asset_cycles import AssetOrder
+from flowhub_assets.to_dagster.automation import outside
 from flowhub_assets.to_dagster.clashes import Claim, Claims, claims_of_definitions, claims_of_flow, claims_of_location
 from flowhub_assets.to_dagster.failure_sensor import failure_sensor
 from flowhub_assets.to_dagster.flow_definitions import (
@@ -223,7 +225,12 @@ def _take(loaded: _Loaded, location: CodeLocation, path: Path, file: LoadedFile)
     if file.definitions is not None:
         alone = _alone(file.definitions, location, loaded.asset_keys())
         claims += claims_of_definitions(file.definitions, alone)
+    order = loaded.order
+    if loaded.has_deps:
+        plain = [] if file.definitions is None else list(file.definitions.assets or ())
+        order = order.with_file([*(asset for flow in flows for asset in flow.assets), *plain], path)
     loaded.claims.take(claims, path)
+    loaded.order = order
     loaded.flows.extend(flows)
     loaded.pipelines |= {job_name(flow.pipeline): flow.pipeline for flow in flows}
     if file.definitions is not None:
@@ -234,6 +241,7 @@ class _Loaded:
     def __init__(self, location: CodeLocation) -> None:
         own = Definitions(resources=dict(location.resources), executor=location.executor)
         sensors = [Claim("schedule or sensor", sensor.name, sensor) for sensor in location.sensors]
+        self.order = AssetOrder()
         self.claims = Claims([*claims_of_location(own), *sensors], "the code location itself")
         self.files: dict[tuple[Path, Path], LoadedFile] = {}
         self.flows: list[FlowDefinitions] = []
@@ -251,6 +259,11 @@ class _Loaded:
             self.invalid.append(InvalidFile(path, folder, error))
         except Exception as error:  # noqa: BLE001 - whatever Dagster says of one file, the others load
             self.invalid.append(InvalidFile(path, folder, _refused(error, path)))
+
+    @cached_property
+    def has_deps(self) -> bool:
+        """Whether a flow of the files, comes after assets outside it: else there is no circle."""
+        return any(outside(runnable.pipeline) for file in self.files.values() for runnable in file.runnables)
 
     def asset_keys(self) -> set[AssetKey]:
         """The keys of all files' assets: those of flows, and those that users wrote for Dagster."""

@@ -159,3 +159,29 @@ def test_deps_without_automation_are_lineage_alone(workflows: Workflows, instanc
     assert graph.get(AssetKey(["reports", "daily"])).parent_keys == {AssetKey(["wines", "table"])}
     automation.make("wines/table")
     assert automation.asked() == set()
+
+
+AFTER_EACH_OTHER = """
+    from dagster import asset
+
+    @asset(deps=["orders", ["told", "report"]], key=["wines", "table"])
+    def table():
+        return 1
+"""
+
+
+@pytest.mark.parametrize("other", ["flow", "plain"])
+def test_the_file_whose_assets_would_wait_for_themselves_does_not_load(workflows: Workflows, other: str) -> None:
+    workflows.write("a_told.py", FLOW % "eager")
+    if other == "plain":
+        workflows.write("z_table.py", AFTER_EACH_OTHER)
+    else:
+        second = (FLOW % "eager").replace('"told"', '"wines"').replace("wines/table", "told/report")
+        workflows.write("z_table.py", second.replace("def report", "def table").replace("report(", "table("))
+    workflows.write("b_last.py", (FLOW % "eager").replace('"told"', '"last"').replace("wines/table", "told/report"))
+    repository = workflows.repository()
+    assert {"told", "last"} <= set(repository.job_names)
+    assert "wines" not in repository.job_names
+    specs = [spec for asset in repository.assets_defs_by_key.values() for spec in asset.specs]
+    told = [f"{spec.metadata} {spec.description}" for spec in specs]
+    assert any("z_table.py" in one and "wait for itself" in one for one in told)
