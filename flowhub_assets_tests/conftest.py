@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from flowhub_assets_tests.workflows import Workflows
+
+# No test is held to a time: a machine that does other things as well is slow now and then.
+settings.register_profile("flowhub", deadline=None)
+settings.load_profile("flowhub")
 
 # Dagster is imported inside the fixtures: tests of rows 1 to 4 do not pay for it.
 
