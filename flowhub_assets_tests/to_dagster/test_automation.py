@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterInstance, evaluate_automation_conditions
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    AutomationCondition,
+    DagsterInstance,
+    evaluate_automation_conditions,
+)
 
 from flowhub_assets_tests.workflows import Workflows
 
@@ -150,6 +156,25 @@ def test_a_cron_expression_waits_for_its_moment_and_for_what_is_new(
     now = datetime.now(UTC)
     assert automation.asked(now) == {"reports/daily"}, "a moment has passed, and the table was made after it"
     assert automation.asked(now + timedelta(days=2)) == set(), "nothing is new since the next moment"
+
+
+@pytest.mark.parametrize(
+    ("asked", "condition"),
+    [
+        ("eager", AutomationCondition.eager()),
+        ("on_missing", AutomationCondition.on_missing()),
+        ("0 6 * * *", AutomationCondition.on_cron("0 6 * * *")),
+    ],
+)
+def test_each_asset_has_dagsters_condition_and_the_first_ones_the_deps(
+    workflows: Workflows, asked: str, condition: Any
+) -> None:
+    workflows.write("told.py", FLOW % asked)
+    graph = workflows.repository().asset_graph
+    load, report = (graph.get(AssetKey(["told", name])) for name in ("load", "report"))
+    assert load.automation_condition == report.automation_condition == condition
+    assert load.parent_keys == {AssetKey(["wines", "table"])}
+    assert report.parent_keys == {load.key}
 
 
 def test_deps_without_automation_are_lineage_alone(workflows: Workflows, instance: DagsterInstance) -> None:
