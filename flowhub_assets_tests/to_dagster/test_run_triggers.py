@@ -12,9 +12,11 @@ from dagster import (
     DagsterRunStatus,
     RunRequest,
     SensorDefinition,
+    SensorEvaluationContext,
     build_sensor_context,
 )
 
+from flowhub_assets.executor.dagster_runs import origins_here
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values
 from flowhub_assets.to_dagster import run_triggers
@@ -219,3 +221,20 @@ def test_another_sensors_cursor_is_refused(workflows: Workflows, instance: Dagst
     sensor.cursor = '{"a": 1}'
     with pytest.raises(Exception, match="none of this sensor"):
         sensor.tick()
+
+
+def test_a_pipeline_of_the_same_name_elsewhere_starts_nothing(workflows: Workflows, instance: DagsterInstance) -> None:
+    workflows.write("ingest.yaml", INGEST, head="")
+    workflows.write("report.yaml", AFTER % "", head="")
+    sensor = Sensor(workflows, instance)
+    job = sensor.repository.get_job("ingest")
+    origins = {name: origins_here("flowhub_assets.definitions", name).remote for name in ("here", "elsewhere")}
+    ended = {}
+    for name, origin in origins.items():
+        run = instance.create_run_for_job(job, remote_job_origin=origin.get_job_origin("ingest"))
+        instance.report_dagster_event(DagsterEvent(DagsterEventType.RUN_SUCCESS.value, "ingest"), run.run_id)
+        ended[name] = run.run_id
+    here = origins["here"].code_location_origin
+    context = SensorEvaluationContext(None, cursor="0", instance=instance, code_location_origin=here)
+    with context:
+        assert after_runs(list(sensor.definition.evaluate_tick(context).run_requests or ())) == [ended["here"]]
