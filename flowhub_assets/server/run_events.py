@@ -202,10 +202,15 @@ class RunReader:
                     if len(events) >= limit:
                         return False
                     file.offsets[number] += len(line)
-                    events.append(self._line(file, line))
+                    if not self._is_dagsters(line):
+                        events.append(self._line(file, line))
         if is_complete:
             self._state.files.remove(file)
         return True
+
+    def _is_dagsters(self, line: bytes) -> bool:
+        """Whether Dagster's console logger wrote it: what it says is an event of the run, told as such."""
+        return b" - dagster - " in line and f" - {self._run_id} - ".encode() in line
 
     def _line(self, file: LogFile, line: bytes) -> RunEvent:
         text = line.decode("utf-8", "replace").rstrip("\r\n")

@@ -26,6 +26,8 @@ from flowhub import flow, task
 @task
 def first(args):
     print("first has", args["n"])
+    # As Dagster's console logger writes each event of a run beside what its tasks print.
+    print("2026-11-22 19:40:29 +0000 - dagster - DEBUG - steps -", args["env"]["run_id"], "- 7 - said", file=sys.stderr)
     return {"n": args["n"], "city": args["city"]}
 
 @task(retries=1)
