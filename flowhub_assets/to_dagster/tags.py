@@ -18,10 +18,10 @@ from flowhub_assets.ir.kubernetes_spec import container, pod_metadata, pod_spec
 from flowhub_assets.ir.pipeline import Loop, Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.task_tree import with_nested
+from flowhub_assets.resources.queues import PRIORITY_TAG
 from flowhub_assets.resources.settings import deployed_profile
 
 KUBERNETES_TAG = "dagster-k8s/config"
-PRIORITY_TAG = "dagster/priority"
 
 _NOTHING_ASKED = Placement()
 _BY_WEIGHT = (LIGHT, CHILD, POD, HEAVY, OWN_IMAGE)

@@ -9,13 +9,23 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from flowhub_assets_tests.checkout import ROOT
 from flowhub_assets_tests.loopback_server import free_port
+
+
+def within(seconds: float, holds: Callable[[], Any]) -> Any:
+    """What ``holds`` gives once it is true. Fails if that takes longer."""
+    last = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < last, f"it did not come within {seconds:.0f} s"
+        time.sleep(0.2)
+    return found
 
 
 class ServerProcess:

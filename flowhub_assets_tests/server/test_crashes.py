@@ -6,7 +6,6 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from flowhub_assets_tests.broken_network import relay
 from flowhub_assets_tests.postgres_server import PostgresServer, shared_postgres
 from flowhub_assets_tests.server.backends import GREET
-from flowhub_assets_tests.server.server_process import ServerProcess
+from flowhub_assets_tests.server.server_process import ServerProcess, within
 
 __all__ = ["shared_postgres"]
 
@@ -67,15 +66,6 @@ def cities(server: ServerProcess) -> dict[str, list[str]]:
     return found
 
 
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    last = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > last:
-            return False
-        time.sleep(0.2)
-    return True
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> ServerProcess:
     server = ServerProcess(tmp_path)
@@ -93,7 +83,7 @@ def test_a_server_that_is_killed_again_and_again_loses_and_doubles_nothing(serve
             for _ in range(KILLS):
                 server.start()
                 before = sum(len(client.answered) for client in clients)
-                assert within(60, lambda: sum(len(client.answered) for client in clients) > before)  # noqa: B023
+                within(60, lambda: sum(len(client.answered) for client in clients) > before)  # noqa: B023
                 time.sleep(chance.uniform(0, 0.5))
                 server.kill()
             server.start()
@@ -104,7 +94,7 @@ def test_a_server_that_is_killed_again_and_again_loses_and_doubles_nothing(serve
     answered = {key: run_id for client in clients for key, run_id in client.answered.items()}
     assert len(answered) == CLIENTS * KEYS_OF_EACH
     # What the killed ones had accepted and not launched is launched within some seconds.
-    assert within(60, lambda: cities(server).keys() >= answered.keys())
+    within(60, lambda: cities(server).keys() >= answered.keys())
     assert cities(server) == {key: [run_id] for key, run_id in answered.items()}
     assert server.stop() == 0, server.log()
 
@@ -131,7 +121,7 @@ def test_the_database_away_for_half_a_minute(tmp_path: Path, shared_postgres: Po
             began = time.monotonic()
             with ThreadPoolExecutor(1) as pool:
                 asking = pool.submit(second.ask)
-                assert within(60, lambda: second.statuses[503] >= 3)
+                within(60, lambda: second.statuses[503] >= 3)
                 assert httpx.get(f"{server.url}/health", timeout=20).status_code == 200
                 assert httpx.get(f"{server.url}/readyz", timeout=20).status_code == 503
                 time.sleep(max(0.0, 30 - (time.monotonic() - began)))
@@ -140,7 +130,7 @@ def test_the_database_away_for_half_a_minute(tmp_path: Path, shared_postgres: Po
                 asking.result(120)
             answered = {**first.answered, **second.answered}
             assert len(answered) == 2 * KEYS_OF_EACH
-            assert within(60, lambda: cities(server).keys() >= answered.keys())
+            within(60, lambda: cities(server).keys() >= answered.keys())
             assert cities(server) == {key: [run_id] for key, run_id in answered.items()}
             assert shared_postgres.password not in server.log()
 
@@ -161,5 +151,5 @@ def test_two_hundred_clients_at_once(server: ServerProcess) -> None:
         answers = list(pool.map(ask, range(200)))
         assert Counter(status for status, _ in answers) == {202: 100, 200: 100}, answers
         assert len({run_id for _, run_id in answers}) == 100
-        assert within(60, lambda: len(cities(server)) == 100)
+        within(60, lambda: len(cities(server)) == 100)
         assert all(len(runs) == 1 for runs in cities(server).values())

@@ -7,10 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import httpx
@@ -18,7 +16,7 @@ import psutil
 import pytest
 
 from flowhub_assets_tests.loopback_server import free_port
-from flowhub_assets_tests.server.server_process import ServerProcess
+from flowhub_assets_tests.server.server_process import ServerProcess, within
 
 SLEEPY = '''\
 import os, time
@@ -66,14 +64,6 @@ def process(server: ServerProcess, *words: str) -> Iterator[subprocess.Popen[byt
         with contextlib.suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
         started.wait(30)
-
-
-def within(seconds: float, holds: Callable[[], Any]) -> Any:
-    last = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < last, "it took too long"
-        time.sleep(0.2)
-    return found
 
 
 def start(server: ServerProcess, name: str) -> str:

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from flowhub_assets.store import answers, submissions
 from flowhub_assets.store.answers import LEASE
-from flowhub_assets.store.database import Database, open_database
+from flowhub_assets.store.database import Database
 from flowhub_assets.store.submissions import ACCEPTED, ANSWERED, RECORDED, Order, Submission
-from flowhub_assets_tests.postgres_server import PostgresServer, shared_postgres
+from flowhub_assets_tests.store.databases import database, shared_postgres
 
-__all__ = ["shared_postgres"]
+__all__ = ["database", "shared_postgres"]
 
 NOW = 1_000_000.0
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'flowhub.db'}"
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("shared_postgres")
-        url = server.new_database()
-    database = open_database(url)
-    yield database
-    database.close()
 
 
 def keep(database: Database, run_id: str, accepted: float = NOW) -> Submission:

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
 from sqlalchemy.exc import IntegrityError
 
 from flowhub_assets.store import deliveries
-from flowhub_assets.store.database import Database, default_url, open_database
+from flowhub_assets.store.database import Database
 from flowhub_assets.store.deliveries import Answer, Delivery
-from flowhub_assets_tests.postgres_server import PostgresServer, shared_postgres
+from flowhub_assets_tests.store.databases import database, shared_postgres
 
-__all__ = ["shared_postgres"]
+__all__ = ["database", "shared_postgres"]
 
 LATER, ANSWER = 100.0, Answer(201, {"X-Shop": "west"}, '{"order": "가"}')
 Keep = Callable[..., None]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        url = default_url(str(tmp_path))
-    else:
-        server: PostgresServer = request.getfixturevalue("shared_postgres")
-        url = server.new_database()
-    database = open_database(url)
-    yield database
-    database.close()
 
 
 def keep(database: Database, delivery: str, run_id: str, answer: Answer | None = None, now: float = 0.0) -> None:

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from flowhub_assets.store import seen
-from flowhub_assets.store.database import Database, default_url, open_database
+from flowhub_assets.store.database import Database
 from flowhub_assets.store.seen import Seen
-from flowhub_assets_tests.postgres_server import PostgresServer, shared_postgres
+from flowhub_assets_tests.store.databases import database, shared_postgres
 
-__all__ = ["shared_postgres"]
+__all__ = ["database", "shared_postgres"]
 
 FIRST, SECOND = Seen("alerts", "run-1", 100.0, 200.0, "{}"), Seen("alerts", "run-2", 101.0, 300.0)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        url = default_url(str(tmp_path))
-    else:
-        server: PostgresServer = request.getfixturevalue("shared_postgres")
-        url = server.new_database()
-    database = open_database(url)
-    yield database
-    database.close()
 
 
 def test_a_key_is_kept_once_in_its_lifetime(database: Database) -> None:

@@ -24,8 +24,9 @@ from flowhub_assets.errors import DefinitionError
 from flowhub_assets.ir.checks import require
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
+from flowhub_assets.resources.queues import PRIORITY_TAG
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
-from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, PRIORITY_TAG, kubernetes_config, kubernetes_tags, op_tags
+from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, kubernetes_config, kubernetes_tags, op_tags
 from flowhub_assets_tests.ir.affinities import affinities
 from flowhub_assets_tests.workflows import Workflows
 
