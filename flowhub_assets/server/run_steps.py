@@ -48,13 +48,19 @@ class StepNames:
         return found
 
     def in_order(self, step_keys: Iterable[str]) -> list[str]:
-        """The names of these steps, each once, in the order of the pipeline's tasks."""
+        """The names of these steps, each once, in the order of the pipeline's tasks and of a loop's items."""
         names = dict.fromkeys(map(self.name, step_keys))
         if self._pipeline is None:
             return list(names)
         tasks = [*self._pipeline.tasks, *self._pipeline.finally_tasks]
         order = {task.name: number for number, task in enumerate(tasks)}
-        return sorted(names, key=lambda name: order.get(name.partition("[")[0], len(order)))
+
+        def place(name: str) -> tuple[int, int]:
+            task, _, item = name.partition("[")
+            number = item.removesuffix("]")
+            return order.get(task, len(order)), int(number) if number.isdecimal() else -1
+
+        return sorted(names, key=place)
 
     def _first_of(self, name: str) -> str:
         """The name of the step that a task is done in, which is the first one's of those that share it."""

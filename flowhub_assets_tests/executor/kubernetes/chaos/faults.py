@@ -26,7 +26,8 @@ class Fault:
     """``target`` is WORKER, DAEMON, API or a heavy step; ``what`` the word of /control, "" for the last two.
 
     ``after`` is seconds after the target runs, or after the launch; ``lasts`` how long daemon or API are away.
-    ``once_begun``: not before the run has told of its beginning. Dagster resumes no run whose worker dies earlier.
+    ``once_begun``: not before the run has told of its beginning. Dagster resumes no run whose worker dies earlier, and
+    may lose the worker that a daemon was starting when it died.
     """
 
     target: str
@@ -108,6 +109,7 @@ class Misfortune:
         done = []
         for fault in faults:
             if fault.target in (DAEMON, API):
+                self._wait(self._has_begun if fault.once_begun else lambda: True)
                 self._wait(lambda: time.monotonic() - begun >= fault.after)  # noqa: B023 - called before the next one
                 if not self._is_over():
                     done.append(self._disturb(fault))
