@@ -94,6 +94,16 @@ def open_database(url: str) -> Database:
     return database
 
 
+def look_into(url: str) -> Database | None:
+    """For whoever only reads: nothing is made, and the tables stay as they are. None for a file that is not there.
+
+    Raises InputError for a URL that is none.
+    """
+    engine = _engine(url)
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Database(engine) if engine.dialect.name != "sqlite" or (file and Path(file).is_file()) else None
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)

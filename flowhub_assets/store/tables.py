@@ -102,3 +102,15 @@ seen = Table(
     Column("detail", Text, nullable=False, default=""),
     Index("flowhub_seen_expires", "expires"),
 )
+
+#: Pipelines that were written over the API: a row for each version, never changed, so that nothing is lost.
+workflows = Table(
+    "flowhub_workflows",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    #: YAML as it was sent; NULL where the workflow was deleted then.
+    Column("text", Text),
+    Column("changed", Float, nullable=False),
+    Column("changed_by", String(255), nullable=False),
+)
