@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # importing typing would cost more than all the rest here
 if TYPE_CHECKING:
     from typing import Any
 
+    from flowhub_assets import ml as ml
     from flowhub_assets import templates as templates
     from flowhub_assets.errors import FlowhubError as FlowhubError
     from flowhub_assets.from_python.arguments import get_parser as get_parser
@@ -45,11 +46,15 @@ _HOME = {
     "kubernetes_tags": "flowhub_assets.to_dagster.tags",
     "parse_args": "flowhub_assets.from_python.arguments",
     "show": "flowhub_assets.runtime.show",
+    "ml": "flowhub_assets.ml",
     "task": "flowhub_assets.from_python.task",
     "template": "flowhub_assets.templates",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+#: Those whose public name is the package itself, with lazy names of its own.
+_PACKAGES = ("flowhub_assets.ml", "flowhub_assets.templates")
 
 
 def __getattr__(name: str) -> Any:
@@ -60,7 +65,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module = importlib.import_module(home)
-    value = module if home.endswith(".templates") else getattr(module, name)
+    value = module if home in _PACKAGES else getattr(module, name)
     globals()[name] = value
     return value
 

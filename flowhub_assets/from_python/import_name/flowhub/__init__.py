@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what editors and type checkers read
     from flowhub_assets import get_storage as get_storage
     from flowhub_assets import kubernetes_tags as kubernetes_tags
     from flowhub_assets import parse_args as parse_args
+    from flowhub_assets import ml as ml
     from flowhub_assets import show as show
     from flowhub_assets import task as task
     from flowhub_assets import template as template

@@ -1,0 +1,58 @@
+"""What the tasks of an ML team call: data sets, training, the gate, the registry, serving. No Dagster.
+
+    from flowhub import flow, ml, show, task
+
+    @task
+    def iris(args):
+        frame, source = ml.load_data_set("iris", args["env"])
+        return {**args, "iris": ml.publish("iris", frame, args["env"], source)}
+
+Each function takes the task's ``env`` and reads its surroundings from it alone. What travels between tasks is
+small JSON; data lies in the profile's storage. Importing this package needs Python alone; a function imports its
+libraries (``pip install 'flowhub-assets[ml]'``) when it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowhub_assets.ml.data_set_files import load_data_set as load_data_set
+    from flowhub_assets.ml.data_set_versions import publish as publish
+    from flowhub_assets.ml.data_set_versions import published as published
+    from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
+    from flowhub_assets.ml.data_sets import DataSet as DataSet
+    from flowhub_assets.ml.data_sets import schema_faults as schema_faults
+    from flowhub_assets.ml.schema import Column as Column
+    from flowhub_assets.ml.schema import Fault as Fault
+    from flowhub_assets.ml.splitting import split as split
+
+# No module here may be called like a public name: importing it would put the module in the name's place.
+_HOME = {
+    "DATA_SETS": "flowhub_assets.ml.data_sets",
+    "Column": "flowhub_assets.ml.schema",
+    "DataSet": "flowhub_assets.ml.data_sets",
+    "Fault": "flowhub_assets.ml.schema",
+    "load_data_set": "flowhub_assets.ml.data_set_files",
+    "publish": "flowhub_assets.ml.data_set_versions",
+    "published": "flowhub_assets.ml.data_set_versions",
+    "schema_faults": "flowhub_assets.ml.data_sets",
+    "split": "flowhub_assets.ml.splitting",
+}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"there is no ml.{name}; there are {', '.join(__all__)}") from None
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
