@@ -11,12 +11,15 @@ from flowhub_assets.from_python import finding as python_files
 from flowhub_assets.from_python.loading import flows_in, load_module
 from flowhub_assets.from_yaml import finding as yaml_files
 from flowhub_assets.from_yaml.loading import load_file
+from flowhub_assets.from_yaml.stored import load_stored
 from flowhub_assets.nodes import finding as node_files
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.store.opened import FOLDER, file_of, stored_workflows
 from flowhub_assets.to_dagster.plain_definitions import looks_like_definitions, plain_definitions
 from flowhub_assets.to_dagster.queue_sensor import queue_sensor
-from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile
+from flowhub_assets.to_dagster.repository import CodeLocation, LoadedFile, StoredWorkflows
 
 settings = read_settings()
 folders = [*(map(Path, pipelines.__path__) if settings.shipped else ()), *settings.folders]
@@ -39,6 +42,12 @@ def load(path: Path) -> LoadedFile:
     return LoadedFile(load_file(str(path)))
 
 
+def load_workflow(name: str, text: str) -> Runnable:
+    """The pipeline that was written over the API as ``name``. Raises DefinitionError."""
+    _load_kinds_of_folders()
+    return load_stored(text, name, file_of(name))
+
+
 @cache
 def _load_kinds_of_folders() -> None:
     """Once in a process: to look through all folders for each of a thousand files takes longer than to read these."""
@@ -58,6 +67,7 @@ location = CodeLocation(
     executor=hybrid_executor_with(settings.kubernetes),
     sensors=[queue_sensor()],
     alerts=settings.alerts,
+    stored=StoredWorkflows(Path(FOLDER), stored_workflows, load_workflow),
 )
 
 defs = location.repository()

@@ -37,7 +37,7 @@ def load_file(path: str) -> list[Runnable]:
     """
     path = os.path.abspath(path)
     content = read_file(path)
-    _refuse(content.problems)
+    refuse(content.problems)
     if not content.pipelines:
         what = "this file holds no pipeline"
         remedy = "begin it with apiVersion: flume/v1"
@@ -51,7 +51,7 @@ def load_file(path: str) -> list[Runnable]:
 def pipelines_in(text: str, file: str) -> list[Pipeline]:
     """The pipelines of the text of a file called ``file``. Raises one DefinitionError that tells all its problems."""
     content = read_text(text, file)
-    _refuse(content.problems)
+    refuse(content.problems)
     return content.pipelines
 
 
@@ -115,7 +115,8 @@ def clashes(named: list[tuple[str, str, tuple[int, int]]]) -> Iterator[FileProbl
         yield FileProblem(file, *place, what, "one would hide the other", "rename one of them")
 
 
-def _refuse(problems: list[FileProblem]) -> None:
+def refuse(problems: list[FileProblem]) -> None:
+    """Raises one DefinitionError that tells them all; nothing where there are none."""
     if not problems:
         return
     first = problems[0]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flowhub.store")
 
+#: How a stored workflow stands where a file of pipelines has its folder.
+FOLDER = "stored workflow"
+
 _opened: dict[str, Database] = {}
 #: Tables are brought up to date by one thread at a time: Alembic keeps what it works on in globals.
 _opening = threading.Lock()
@@ -44,6 +47,11 @@ def database_of(instance: DagsterInstance, environment: Mapping[str, str] | None
         if url not in _opened:
             _opened[url] = open_database(url)
         return _opened[url]
+
+
+def file_of(workflow: str) -> str:
+    """How errors and Dagster name the file that a stored workflow would be."""
+    return f"{FOLDER}/{workflow}.yaml"
 
 
 def stored_workflows() -> dict[str, str]:

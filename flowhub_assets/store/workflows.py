@@ -8,8 +8,6 @@ from sqlalchemy import Connection, func, insert, select
 
 from flowhub_assets.store.tables import workflows
 
-#: How a stored workflow stands where a file of pipelines has its folder.
-FOLDER = "stored workflow"
 _LONGEST = 255
 #: Any number that nobody else locks.
 _LOCK = 7_364_012
@@ -25,11 +23,6 @@ class Workflow:
     created: float
     changed: float
     changed_by: str
-
-
-def file_of(name: str) -> str:
-    """How errors and Dagster name the file that a workflow would be."""
-    return f"{FOLDER}/{name}.yaml"
 
 
 def lock(connection: Connection) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,31 @@ Load = Callable[[Path], LoadedFile]
 
 
 @dataclass(frozen=True)
+class StoredWorkflows:
+    """Pipelines that stand in no file: their texts by name, as they are now, and how one of them is loaded.
+
+    ``folder`` is how errors name the place where they are. ``load`` takes a name and its text; it raises FlowhubError.
+    """
+
+    folder: Path
+    texts: Callable[[], Mapping[str, str]]
+    load: Callable[[str, str], Runnable]
+
+    def loads(self) -> Iterator[tuple[str, Path, Callable[[], LoadedFile]]]:
+        """Each with its name and the path of the file that it would be."""
+        for name, text in self.texts().items():
+            yield name, self.folder / f"{name}.yaml", partial(self._load, name, text)
+
+    def _load(self, name: str, text: str) -> LoadedFile:
+        return LoadedFile([self.load(name, text)])
+
+
+@dataclass(frozen=True)
 class CodeLocation:
     """Where pipelines are found, how a file is loaded (it raises FlowhubError), and what all of them share.
 
-    ``sensors`` are those of the code location itself, ``alerts`` says who is told what goes wrong in it.
+    ``sensors`` are those of the code location itself, ``alerts`` says who is told what goes wrong in it. What is
+    ``stored`` comes after all files.
     """
 
     folders: Sequence[Path]
@@ -83,6 +104,7 @@ class CodeLocation:
     executor: ExecutorDefinition
     sensors: Sequence[SensorDefinition] = ()
     alerts: Alerts = Alerts()  # noqa: RUF009 - frozen
+    stored: StoredWorkflows | None = None
 
     def repository(self) -> RepositoryDefinition:
         """The Dagster repository of these files, named as that of a Definitions object is: the UI hides the name."""
@@ -101,20 +123,31 @@ class CodeLocation:
         return flow_definitions(runnable, dict(self.resources), self.executor)
 
     def find_flow(self, job: str) -> Runnable | None:
-        """The flow whose job has this name, from the first file that holds it.
+        """The flow whose job has this name, from the first file that holds it, or stored under its name.
 
         Files in which the name stands as text are tried first; the rest, for names that are put together
-        when the file runs, only if none of them has it.
+        when the file runs, only if none of them has it, nor the store.
         """
-        for path in _likely_first([path for path, _ in self.files()], job):
+        for load in self._loads(job):
             try:
-                runnables = self.load(path).runnables
+                runnables = load().runnables
             except Exception:  # noqa: BLE001, S112 - a file that does not load is told where all files are
                 continue
             for runnable in runnables:
                 if job_name(runnable.pipeline) == job:
                     return runnable
         return None
+
+    def _loads(self, job: str) -> Iterator[Callable[[], LoadedFile]]:
+        later = []
+        for path, _ in self.files():
+            if _may_hold(path, job):
+                yield partial(self.load, path)
+            else:
+                later.append(path)
+        if self.stored is not None:
+            yield from (load for name, _, load in self.stored.loads() if dagster_name(name) == job)
+        yield from (partial(self.load, path) for path in later)
 
 
 class LazyRepositoryData(RepositoryData):
@@ -188,6 +221,10 @@ def whole_repository(location: CodeLocation) -> RepositoryDefinition:
         for path, folder in location.files():
             with loaded.one_file(path, folder):
                 loaded.files[path, folder] = location.load(path)
+        if location.stored is not None:
+            for _, path, load in location.stored.loads():
+                with loaded.one_file(path, location.stored.folder):
+                    loaded.files[path, location.stored.folder] = load()
         for (path, folder), file in loaded.files.items():
             with loaded.one_file(path, folder):
                 _take(loaded, location, path, file)
@@ -343,18 +380,12 @@ _DIGEST_JOB = re.compile(r".*_[0-9a-f]{8}")
 _FOREIGN_NAME = re.compile(r"[\w.\x80-\U0010FFFF-]+")
 
 
-def _likely_first(files: Sequence[Path], job: str) -> Iterator[Path]:
+def _may_hold(path: Path, job: str) -> bool:
     # A job's name is the flow's with each illegal character turned into _.
-    pattern = re.compile(re.escape(job).replace("_", r"[\W_]"))
-    by_digest = _DIGEST_JOB.fullmatch(job) is not None
-    later = []
-    for path in files:
-        text = _text(path)
-        if pattern.search(text) or (by_digest and job in map(dagster_name, _foreign_names(text))):
-            yield path
-        else:
-            later.append(path)
-    yield from later
+    text = _text(path)
+    if re.search(re.escape(job).replace("_", r"[\W_]"), text):
+        return True
+    return _DIGEST_JOB.fullmatch(job) is not None and job in map(dagster_name, _foreign_names(text))
 
 
 def _foreign_names(text: str) -> set[str]:
