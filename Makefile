@@ -99,15 +99,15 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo,server]'
+	$(PIP) --editable '.[demo,ml,server]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo,dev,templates]'
+	$(PIP) --editable '.[demo,dev,ml,templates]'
 	@touch $(VENV)/.demo $@
 
 $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
-	$(PIP) --editable '.[demo,screenshots,server]'
+	$(PIP) --editable '.[demo,ml,screenshots,server]'
 	@touch $@
 
 $(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml: deploy/dagster.yaml

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowhub_assets.resources.profiles import ProfileResource as ProfileResource
     from flowhub_assets.resources.profiles import StorageResource as StorageResource
     from flowhub_assets.resources.s3_storage import S3Storage as S3Storage
+    from flowhub_assets.runtime.check import check as check
     from flowhub_assets.runtime.show import show as show
     from flowhub_assets.runtime.step_env import get_env as get_env
     from flowhub_assets.runtime.storage import get_storage as get_storage
@@ -39,22 +40,23 @@ _HOME = {
     "Toleration": "flowhub_assets.ir.placement",
     "Volume": "flowhub_assets.ir.placement",
     "VolumeMount": "flowhub_assets.ir.placement",
+    "check": "flowhub_assets.runtime.check",
     "flow": "flowhub_assets.from_python.flow",
     "get_env": "flowhub_assets.runtime.step_env",
     "get_parser": "flowhub_assets.from_python.arguments",
     "get_storage": "flowhub_assets.runtime.storage",
     "kubernetes_tags": "flowhub_assets.to_dagster.tags",
+    "ml": "flowhub_assets.ml",
     "parse_args": "flowhub_assets.from_python.arguments",
     "show": "flowhub_assets.runtime.show",
-    "ml": "flowhub_assets.ml",
     "task": "flowhub_assets.from_python.task",
     "template": "flowhub_assets.templates",
 }
 
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
 #: Those whose public name is the package itself, with lazy names of its own.
 _PACKAGES = ("flowhub_assets.ml", "flowhub_assets.templates")
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,15 @@
     │   ├── TaskTimedOut     it ran longer than its timeout
     │   ├── TaskKilled       its process died: a signal, out of memory, os._exit
     │   ├── TaskCancelled    the run was stopped while it ran
+    │   ├── CheckFailed      a check that blocks does not hold for what it returned
     │   ├── ValueRefused     what it returned cannot be kept as JSON
     │   └── ValueMissing     the output of a task upstream was never saved
     └── RequestRefused       what was asked from outside (HTTP, gRPC, a webhook, the command line) is not done
         ├── ParamsRefused    the params are not what the pipeline takes; each of them is told
+        ├── WorkflowRefused  the text of a workflow has mistakes; each of them is told with its line
         ├── NotFound         there is no such pipeline, run, queue or hook
         ├── Conflict         it contradicts what is there: a key that was used for another request, a run that is over
+        │   └── Outdated     it was changed by somebody else since the asker has read it
         ├── NotAuthenticated nobody is known by that token or signature
         ├── NotAllowed       who asked may not do this
         ├── TooMuch          too many requests, or too many bytes
@@ -158,6 +161,10 @@ class TaskCancelled(RunError):
     """The run was stopped while the task ran."""
 
 
+class CheckFailed(RunError):
+    """A check of the task that blocks does not hold: what takes its value does not run."""
+
+
 class ValueRefused(RunError):
     """What a task returned is not a dict, or holds something that JSON cannot keep."""
 
@@ -189,12 +196,35 @@ class ParamsRefused(RequestRefused):
         self.fields = fields
 
 
+class WorkflowRefused(RequestRefused):
+    """The text of a workflow has mistakes. ``mistakes`` are each one's line and column, what is wrong, what to do.
+
+    A line is counted from 1; it is 0 for what is wrong with the text as a whole.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = "",
+        effect: str = "",
+        remedy: str = "",
+        mistakes: tuple[tuple[int, int, str, str], ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, effect=effect, remedy=remedy)
+        self.mistakes = mistakes
+
+
 class NotFound(RequestRefused):
     """There is no such pipeline, run, queue or hook."""
 
 
 class Conflict(RequestRefused):
     """It contradicts what is there: a key that was used for another request, a run that is over."""
+
+
+class Outdated(Conflict):
+    """It was changed by somebody else since the asker has read it."""
 
 
 class NotAuthenticated(RequestRefused):

@@ -16,13 +16,13 @@ _TASK_WORDS = (
     "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
     " limit_gpu ephemeral_storage limit_ephemeral_storage gpu_resource affinity labels annotations service_account_name"
     " image_pull_secrets priority_class_name active_deadline retries retry_delay retry_backoff retry_on timeout pool"
-    " priority"
+    " priority checks kinds"
 ).split()
 #: The keywords of @flow beside name and env.
 _FLOW_WORDS = (
     "description namespace params result grpc tags volumes labels annotations service_account_name image_pull_secrets"
-    " on_failure airflow_sidecar_image repo path schedule timezone webhook object_arrival run_status partitions"
-    " deadline freshness dedupe automation deps concurrency priority queue owners"
+    " on_failure airflow_sidecar_image repo path schedule timezone webhook object_arrival run_status model_alias"
+    " partitions deadline freshness dedupe automation deps concurrency priority queue owners"
 ).split()
 _BOTH = ["name", "env"]
 

@@ -16,7 +16,7 @@ from flowhub_assets.from_python.main_script import plain_errors
 from flowhub_assets.from_python.trace import current
 from flowhub_assets.from_python.traced import Traced
 from flowhub_assets.from_python.where import caller, source_of_function, unwrapped
-from flowhub_assets.ir.pipeline import Task
+from flowhub_assets.ir.pipeline import Check, Task
 from flowhub_assets.ir.placement import Toleration, VolumeMount
 
 if TYPE_CHECKING:
@@ -162,7 +162,17 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "pool": options.text("pool", words.get("pool"), "gpu"),
         "priority": options.whole_number("priority", words.get("priority"), 10),
         "env": options.mapping("env", words.get("env"), "{'DEBUG': True}"),
+        "checks": _checks(words.get("checks")),
+        "kinds": options.texts("kinds", words.get("kinds"), "xgboost"),
     }
+
+
+def _checks(value: object) -> tuple[Check, ...]:
+    levels = options.mapping("checks", value, "{'nulls': 'blocking'}")
+    for name, level in levels.items():
+        if not isinstance(level, str):
+            raise options.wrong(f"checks[{name!r}]", level, "a level: 'blocking', 'error' or 'warn'")
+    return tuple(Check(name, level) for name, level in levels.items())
 
 
 def _merged_dicts(name: str, values: Sequence[Any]) -> dict[str, Any]:
@@ -252,6 +262,8 @@ def task(
     pool: Optional[str] = None,
     priority: int = 0,
     env: Optional[Mapping[str, Any]] = None,
+    checks: Optional[Mapping[str, str]] = None,
+    kinds: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], TaskFunction]: ...
 
 
@@ -276,6 +288,10 @@ def task(function: Any = None, /, **words: Any) -> Any:
     worth another try, by class or name, those derived from them too; all are if none is named. ``pool`` limits how many
     tasks run at once, a higher ``priority`` starts first, ``env`` is laid over the profile for this task alone. The
     docstring is the task's description.
+
+    ``checks={'nulls': 'blocking', 'ranges': 'warn'}`` declares the checks that the function tells with ``check``:
+    after a blocking one that does not hold nothing runs that takes its value, those of level error and warn are told
+    only. ``kinds=['xgboost', 's3']`` are the words, with their icons, that Dagster's UI shows on its asset.
 
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """

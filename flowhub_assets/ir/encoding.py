@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.ir.pipeline import Asset, Edge, Loop, Node, Pipeline, Retry, Source, Task
+from flowhub_assets.ir.pipeline import Asset, Check, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule, Trigger
 
 VERSION = 1
 
@@ -187,10 +187,14 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "ports": [str],
         "loop": Loop,
         "asset": Asset,
+        "checks": [Check],
+        "kinds": [str],
     },
     Retry: {"on": [str]},
     Asset: {"key": [str], "deps": [str]},
     Loop: {"tasks": [Task]},
     Trigger: {"schedule": Schedule},
+    Partitions: {"dimensions": [Dimension]},
+    Dimension: {"keys": [str]},
     Placement: {"tolerations": [Toleration], "volume_mounts": [VolumeMount], "image_pull_secrets": [str]},
 }

@@ -84,6 +84,16 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A check that a task makes of its own value. After one of the ``level`` blocking that does not hold, nothing runs
+    that comes after the task, and the run has failed; error and warn are told only.
+    """
+
+    name: str
+    level: str = "error"
+
+
+@dataclass(frozen=True)
 class Loop:
     """Runs ``tasks`` once for each item of a list, at most ``max_concurrent`` items at a time (0: no limit of its own).
 
@@ -118,6 +128,7 @@ class Task:
 
     ``run_on`` is engine for a light task, which runs in a thread of the process that runs the pipeline and minds
     its timeout itself; cpu or gpu for one that asks for a pod; None for a function in a process of its own.
+    ``kinds`` are the words, with their icons, that Dagster's UI shows on its asset: xgboost, s3.
     """
 
     name: str
@@ -140,6 +151,8 @@ class Task:
     continue_on_error: bool = False
     loop: Optional[Loop] = None
     asset: Optional[Asset] = None
+    checks: tuple[Check, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,12 @@ RUN_ON = ("engine", "cpu", "gpu")
 #: How the delay between two tries may grow.
 BACKOFFS = ("constant", "linear", "exponential")
 
+#: What a check that does not hold may come to.
+LEVELS = ("blocking", "error", "warn")
+#: Dagster takes three kinds of an asset; that of the task's own place is one of them where it is heavy.
+_MOST_KINDS = 3
+_CHECK_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
+
 KEY_PART = re.compile(r"[\w.-]+")
 _CLASS_NAME = re.compile(r"[^\W\d]\w*")
 
@@ -136,4 +142,29 @@ def _retry_faults(task: Task, retry: Retry) -> Iterator[Problem]:
             yield Problem(what, task.source, "no error would match it", "write its name alone: ConnectionError")
 
 
-CHECKS = (tasks_do_one_thing, ports_are_legal, loops_are_legal, assets_are_legal, retries_are_legal)
+def checks_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
+    """The checks of a task have names and levels; each is of one value, that of a task which runs once in a run."""
+    own = {id(task) for task in pipeline.tasks}
+    for task in all_tasks(pipeline):
+        seen = set()
+        for check in task.checks:
+            what = f"the check {check.name!r} of {told(task)}"
+            if not _CHECK_NAME.fullmatch(check.name):
+                remedy = "write letters, digits and '_': 'no_nulls'"
+                yield Problem(f"{what} has a name that Dagster does not take", task.source, remedy=remedy)
+            if check.name in seen:
+                yield Problem(f"{what} is declared twice", task.source, remedy="leave one of them out")
+            seen.add(check.name)
+            if check.level not in LEVELS:
+                hint = did_you_mean(check.level, LEVELS) or f"it is one of {listed(LEVELS)}"
+                yield Problem(f"{what} has the level {check.level!r}", task.source, remedy=hint)
+        if task.checks and (id(task) not in own or task.loop is not None):
+            what = f"{told(task)} has checks, and it runs inside a loop or at the end of a run"
+            yield Problem(what, task.source, "a check is of one value in a run", "check what a task makes of them all")
+        if len(task.kinds) > _MOST_KINDS or any(not KEY_PART.fullmatch(kind) for kind in task.kinds):
+            what = f"the kinds of {told(task)} are {listed(task.kinds)}"
+            remedy = f"write at most {_MOST_KINDS} words: kinds=['xgboost', 's3']"
+            yield Problem(what, task.source, "Dagster's UI cannot show them", remedy)
+
+
+CHECKS = (tasks_do_one_thing, ports_are_legal, loops_are_legal, assets_are_legal, retries_are_legal, checks_are_legal)

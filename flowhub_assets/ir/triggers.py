@@ -20,15 +20,25 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Partitions:
-    """A run for each hour, day, week (from its Sunday) or month of ``timezone``: ``every`` says which.
+class Dimension:
+    """One axis of partitions by keys: its name, and its keys in their order."""
 
-    ``start`` is a date as ISO 8601 writes it; the first partition is the first that begins then or later.
+    name: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """What each run is about: one span of time, or, where there are ``dimensions``, one key of each of them.
+
+    By time: an hour, day, week (from its Sunday) or month of ``timezone``; ``every`` says which. ``start`` is a date
+    as ISO 8601 writes it; the first partition is the first that begins then or later.
     """
 
-    every: str
-    start: str
+    every: str = ""
+    start: str = ""
     timezone: str = "UTC"
+    dimensions: tuple[Dimension, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from flowhub_assets.runtime.show import Shown
+from flowhub_assets.runtime.show import CHECK, Shown
 
 #: Begins each message.
 MARK = '{"__dagster_pipes_version"'
@@ -59,25 +59,39 @@ def pipes_logger() -> logging.Logger:
 
 def shown_as_json(shown: Iterable[Shown]) -> list[dict[str, Any]]:
     """What a task has shown, pictures in base 64; what is too large for a log is left out, and that is told."""
-    left, form = _MOST_SHOWN, []
+    return _as_json(shown, [_MOST_SHOWN])
+
+
+def _as_json(shown: Iterable[Shown], left: list[int]) -> list[dict[str, Any]]:
+    """``left`` holds the bytes that may still travel, and gets what is left of them."""
+    form = []
     for one in shown:
+        if one.kind == CHECK:  # its verdict travels in any case
+            left[0] -= len(one.data["description"])
+            form.append(
+                {"name": one.name, "kind": CHECK, "data": {**one.data, "shown": _as_json(one.data["shown"], left)}}
+            )
+            continue
         data = base64.b64encode(one.data).decode("ascii") if one.kind == "png" else one.data
         entry = {"name": one.name, "kind": one.kind, "data": data}
         size = len(json.dumps(entry))
-        if size > left:
+        if size > left[0]:
             text = f"*{size:,} bytes are too much for a pod's log: upload it to keep it*"
             entry, size = {"name": one.name, "kind": "markdown", "data": text}, 0
-        left -= size
+        left[0] -= size
         form.append(entry)
     return form
 
 
 def shown_from_json(form: Iterable[Mapping[str, Any]]) -> tuple[Shown, ...]:
     """The opposite of ``shown_as_json``."""
-    return tuple(
-        Shown(one["name"], one["kind"], base64.b64decode(one["data"]) if one["kind"] == "png" else one["data"])
-        for one in form
-    )
+    return tuple(Shown(one["name"], one["kind"], _data_from_json(one["kind"], one["data"])) for one in form)
+
+
+def _data_from_json(kind: str, data: Any) -> Any:
+    if kind == CHECK:
+        return {**data, "shown": list(shown_from_json(data["shown"]))}
+    return base64.b64decode(data) if kind == "png" else data
 
 
 class _Records(logging.Handler):

@@ -19,6 +19,7 @@ from flowhub_assets.ir.pipeline import LOOP_ITEM, Pipeline, Retry, Task
 from flowhub_assets.ir.spelling import listed
 from flowhub_assets.ir.task_tree import waits_for
 from flowhub_assets.runtime import outcome as told
+from flowhub_assets.runtime.check import require_blocking
 from flowhub_assets.runtime.child import run_in_child
 from flowhub_assets.runtime.given_params import require_params
 from flowhub_assets.runtime.json_form import input_in_json_form
@@ -31,7 +32,7 @@ from flowhub_assets.runtime.pod_values import PodValues
 from flowhub_assets.runtime.retrying import is_tolerated, worth_retry
 from flowhub_assets.runtime.run_state import Run
 from flowhub_assets.runtime.secret_values import mask_secrets
-from flowhub_assets.runtime.show import Shown
+from flowhub_assets.runtime.show import CHECK, Shown
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, failure_args
 from flowhub_assets.runtime.step_context import Cancellation
 
@@ -155,7 +156,8 @@ class _PodStep:
                 print(f"flowhub: {task.name} is skipped: {result.skipped}", flush=True)
                 return {"skipped": result.skipped}
             if not self.order.reports:
-                _print_shown(result)
+                _print_shown(result.shown)
+                require_blocking(task, result.shown)
             shown = result.shown if self.order.reports else ()
             value = value_of(result)
         except RunError as error:
@@ -253,9 +255,12 @@ def _print_event(profile: Mapping[str, Any], event: Event) -> None:
         print(mask_secrets(f"flowhub: {event_text(event)}", profile), flush=True)
 
 
-def _print_shown(result: StepResult) -> None:
+def _print_shown(shown: Iterable[Shown]) -> None:
     """What the task shows beside its value: no page of the run is known here, but its log."""
-    for one in result.shown:
+    for one in shown:
+        if one.kind == CHECK:
+            _print_shown(one.data["shown"])
+            continue
         if one.kind == "png":
             text = f"a picture of {len(one.data):,} bytes; upload it to keep it"
         elif one.kind == "table":

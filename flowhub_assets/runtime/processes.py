@@ -11,6 +11,7 @@ from typing import Any, Callable
 from flowhub_assets.errors import RunError
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.runtime import outcome as told
+from flowhub_assets.runtime.check import blocked
 from flowhub_assets.runtime.child import Child, run_in_child, stop_all, wait
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.light_call import Bell, LightCall, stop_calls
@@ -244,6 +245,8 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - a class of the user's can raise while its value is looked at
             what = f"task {task.name!r} ended with {type(error).__name__}: {error}"
             attempt.error = RunError(what, where=task.source)
+        if attempt.error is None and not result.skipped:
+            attempt.error = blocked(task, result.shown)
         if attempt.error is not None:
             return self._failed(attempt, attempt.error)
         if result.skipped:

@@ -11,12 +11,16 @@ from typing import Any
 
 from flowhub_assets.errors import ValueRefused
 
+#: The kind of a check that was told (runtime.check): its data are passed, description and shown.
+CHECK = "check"
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number.
+    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number, or
+    CHECK.
 
     A table's cells are str, int, float, bool or None; no number is NaN or infinite, for JSON has neither.
     """
@@ -35,19 +39,29 @@ def show(name: str, value: Any) -> None:
     Takes a matplotlib figure or axes, PNG bytes, a table (a list of dicts, one for each row, or a pandas
     DataFrame), Markdown text or a number. Outside a run it only checks. Raises ValueRefused for anything else.
     """
-    shown = Shown(str(name), *_kind_and_data(str(name), value))
-    collected = _shown.get()
-    if collected is not None:
-        collected.append(shown)
+    shown = shown_value(name, value)
+    collecting = collected()
+    if collecting is not None:
+        collecting.append(shown)
+
+
+def shown_value(name: str, value: Any) -> Shown:
+    """``value`` as it is shown. Raises ValueRefused as ``show`` does."""
+    return Shown(str(name), *_kind_and_data(str(name), value))
+
+
+def collected() -> list[Shown] | None:
+    """What the step that runs here has shown so far, to be added to; None outside a step."""
+    return _shown.get()
 
 
 @contextmanager
 def collect_shown() -> Iterator[list[Shown]]:
     """Everything that is shown inside the with block, in order."""
-    collected: list[Shown] = []
-    token = _shown.set(collected)
+    collecting: list[Shown] = []
+    token = _shown.set(collecting)
     try:
-        yield collected
+        yield collecting
     finally:
         _shown.reset(token)
 

@@ -20,6 +20,7 @@ from flowhub_assets.ir.json_copy import json_copy
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.task_tree import noun, told
+from flowhub_assets.runtime.check import require_declared
 from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.secret_values import mask_secrets
 from flowhub_assets.runtime.show import Shown, collect_shown
@@ -119,7 +120,8 @@ def run_step(
 
     Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
     literals of env masked; ValueRefused if what it returned is not a dict, cannot be kept as JSON, or names no port
-    where the task has ports. What a body raises as an error of a run passes through.
+    where the task has ports, and for a check that it tells and does not declare. What a body raises as an error of a run
+    passes through.
     """
     args = [{**one, "env": json_copy(env)} for one in inputs]
     with collect_shown() as shown, env_of_step(env):
@@ -131,6 +133,7 @@ def run_step(
         # A run that is being stopped (KeyboardInterrupt, Dagster's interrupt) passes through.
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
             raise _task_failed(task, error, env, args) from None
+    require_declared(task, shown)
     if isinstance(value, Skip):
         return StepResult({}, tuple(shown), skipped=value.reason)
     if value is None and ends_run:

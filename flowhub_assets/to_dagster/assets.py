@@ -10,6 +10,7 @@ from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.automation import automated
+from flowhub_assets.to_dagster.checked import check_specs
 from flowhub_assets.to_dagster.metadata import definition_metadata
 from flowhub_assets.to_dagster.ops import task_op
 from flowhub_assets.to_dagster.params import params_key, params_resource
@@ -48,10 +49,11 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         partitions_def=partitions_definition(pipeline),
     )
     return AssetsDefinition(
-        node_def=task_op(runnable, task),
+        node_def=task_op(runnable, task, key),
         keys_by_input_name=upstream,
         keys_by_output_name={"result": key},
         specs=[automated(pipeline, task, spec)],
+        check_specs_by_output_name=check_specs(task, key),
         resource_defs=resources,
     )
 
@@ -64,4 +66,4 @@ def _description(task: Task) -> str | None:
 
 def _kinds(task: Task) -> set[str]:
     asked = {"kubernetes": task.placement.image, "gpu": task.placement.gpu}
-    return {"python", *(kind for kind, wanted in asked.items() if wanted)}
+    return {*(task.kinds or ("python",)), *(kind for kind, wanted in asked.items() if wanted)}

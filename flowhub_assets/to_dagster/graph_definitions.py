@@ -30,6 +30,7 @@ from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.asset_checks import asset_checks
 from flowhub_assets.to_dagster.automation import automated, outside
+from flowhub_assets.to_dagster.checked import refuse_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
 from flowhub_assets.to_dagster.graphs import pipeline_graph
 from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
@@ -61,6 +62,7 @@ def graph_definitions(
 ) -> GraphDefinitions:
     """The definitions of ``runnable``, whose job is called ``name``. ``shared`` are the code location's resources."""
     pipeline = runnable.pipeline
+    refuse_checks(pipeline)
     _require_distinct_steps(pipeline)
     _allow_recursion(len(pipeline.tasks))
     keys = asset_keys(pipeline)
@@ -176,7 +178,7 @@ def _spec(pipeline: Pipeline, task: Task, found: AssetSpec) -> AssetSpec:
         group_name=dagster_name(pipeline.name),
         owners=list(pipeline.owners),
         tags={tag_key(tag): "" for tag in pipeline.tags},
-        kinds={"python"} if task.node is None else {"yaml"},
+        kinds=set(task.kinds) or ({"python"} if task.node is None else {"yaml"}),
         metadata=definition_metadata(pipeline, task),
         skippable=True,
         partitions_def=partitions_definition(pipeline),

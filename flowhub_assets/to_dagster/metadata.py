@@ -25,7 +25,7 @@ from flowhub_assets.ir.kubernetes_spec import GPU_RESOURCE
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.placement import Placement
 from flowhub_assets.ir.task_tree import all_tasks
-from flowhub_assets.runtime.show import Shown
+from flowhub_assets.runtime.show import CHECK, Shown
 from flowhub_assets.to_dagster.tags import deployed_placement
 
 # The link to the source is worth more than Dagster's promise that its class stays as it is; the version is pinned.
@@ -90,10 +90,15 @@ def value_metadata(value: Mapping[str, Any], shown: Iterable[Shown]) -> dict[str
     text = json.dumps(value, ensure_ascii=False, indent=2)
     preview = text if len(text) <= PREVIEW_CHARACTERS else f"{text[:PREVIEW_CHARACTERS]}\n… {len(text)} characters"
     return {
-        **{one.name: _shown_value(one) for one in shown},
+        **shown_metadata(shown),
         "preview": MetadataValue.md(_fenced(preview, "json")),
         "size (bytes)": len(json.dumps(value, ensure_ascii=False).encode()),
     }
+
+
+def shown_metadata(shown: Iterable[Shown]) -> dict[str, Any]:
+    """What was shown, under its names, without the checks, which Dagster shows in a place of their own."""
+    return {one.name: _shown_value(one) for one in shown if one.kind != CHECK}
 
 
 def _shown_value(shown: Shown) -> Any:

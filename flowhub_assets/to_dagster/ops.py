@@ -5,12 +5,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dagster import Field, In, Nothing, OpDefinition, OpExecutionContext, Out, Output, String
+from dagster import (
+    AssetCheckResult,
+    AssetKey,
+    Field,
+    In,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    Output,
+    String,
+)
 
 from flowhub_assets.errors import FlowhubError
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Retry, Task
 from flowhub_assets.names import dagster_name, op_name
+from flowhub_assets.runtime.check import blocked
 from flowhub_assets.runtime.step import Runnable, StepResult, step_inputs
+from flowhub_assets.to_dagster.checked import check_outs, check_results
 from flowhub_assets.to_dagster.failures import as_failure
 from flowhub_assets.to_dagster.graphs import retry_policy
 from flowhub_assets.to_dagster.metadata import value_metadata
@@ -24,17 +37,25 @@ from flowhub_assets.to_dagster.value_io import values_key
 #: What on_failure is told, each as text, in the config of its op.
 FAILURE_FIELDS = ("failed_task", "error", "error_type", "traceback")
 
-_Compute = Callable[[OpExecutionContext, Mapping[str, Any]], Iterator[Output[Any]]]
+_Compute = Callable[[OpExecutionContext, Mapping[str, Any]], Iterator[Output[Any] | AssetCheckResult]]
 
 
-def task_op(runnable: Runnable, task: Task) -> OpDefinition:
-    """The op ``flow__task``: one input for each task upstream, one output ``result``, the task's dict."""
+def task_op(runnable: Runnable, task: Task, key: AssetKey) -> OpDefinition:
+    """The op ``flow__task``: one input for each task upstream, one output ``result``, the task's dict.
+
+    Beside it one for each check of its asset, which has that key.
+    """
     upstream = [name for name in dict.fromkeys(task.needs) if name != FLOW_INPUT]
 
-    def compute(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
+    def compute(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any] | AssetCheckResult]:
         outputs = {name: inputs[dagster_name(name)] for name in upstream}
         result = _run(runnable, task, outputs, _flow_input(context, runnable, task), context)
         yield Output(result.value, metadata=value_metadata(result.value, result.shown))
+        yield from check_results(task, key, result)
+        error = blocked(task, result.shown)
+        if error is not None:
+            # Dagster would end the step itself, but say only which check it was.
+            raise as_failure(error)
 
     return _op(
         compute,
@@ -42,7 +63,7 @@ def task_op(runnable: Runnable, task: Task) -> OpDefinition:
         task,
         name=op_name(runnable.pipeline.name, task.name),
         ins={dagster_name(name): In() for name in upstream},
-        outs={"result": Out(io_manager_key=values_key(runnable.pipeline))},
+        outs={"result": Out(io_manager_key=values_key(runnable.pipeline)), **check_outs(task)},
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.encoding import VERSION, from_dict, plain, to_dict
-from flowhub_assets.ir.pipeline import Asset, Edge, Loop, Node, Pipeline, Retry, Source, Task
+from flowhub_assets.ir.pipeline import Asset, Check, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
 
@@ -90,6 +90,8 @@ def tasks(loops: st.SearchStrategy[Loop | None]) -> st.SearchStrategy[Task]:
         continue_on_error=st.booleans(),
         loop=loops,
         asset=st.none() | st.builds(Asset, tuples(TEXT), OPTIONAL, OPTIONAL, tuples(TEXT)),
+        checks=tuples(st.builds(Check, TEXT, TEXT)),
+        kinds=tuples(TEXT),
     )
 
 

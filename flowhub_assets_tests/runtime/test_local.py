@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.errors import InputError, TaskFailed, TaskKilled, TaskTimedOut, ValueMissing, ValueRefused
-from flowhub_assets.ir.pipeline import FLOW_INPUT, Retry
+from flowhub_assets.errors import (
+    CheckFailed,
+    InputError,
+    TaskFailed,
+    TaskKilled,
+    TaskTimedOut,
+    ValueMissing,
+    ValueRefused,
+)
+from flowhub_assets.ir.pipeline import FLOW_INPUT, Check, Retry
+from flowhub_assets.runtime.check import check
 from flowhub_assets.runtime.local import new_run_id, run_pipeline
 from flowhub_assets.runtime.outcome import Event
 from flowhub_assets.runtime.run_log import RunLog, read_run_log
@@ -42,6 +51,29 @@ def apart(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
 
 def fail(args: dict[str, Any]) -> dict[str, Any]:
     raise ValueError(f"bad {args['n']}")
+
+
+def checked(args: dict[str, Any]) -> dict[str, Any]:
+    check("positive", args["n"] > 0, f"n is {args['n']}")
+    return {**args, "checked": True}
+
+
+@MODES
+def test_a_check_that_blocks_stops_what_comes_after(in_process: bool) -> None:
+    task = task_of(checked, checks=(Check("positive", "blocking"),), retry=Retry(2))
+    pipeline = runnable((task, checked), (task_of(left, "checked"), left))
+    assert run_pipeline(pipeline, {"n": 1}, in_process=in_process).tasks["left"].value == {"side": "left", "left": 2}
+    outcome = run_pipeline(pipeline, {"n": -1}, in_process=in_process)
+    assert isinstance(outcome.error, CheckFailed)
+    assert outcome.error.what == "task 'checked' did not pass its check 'positive': n is -1"
+    assert (outcome.tasks["checked"].attempts, outcome.tasks["left"].attempts) == (1, 0)
+
+
+@MODES
+def test_a_check_that_only_tells_stops_nothing(in_process: bool) -> None:
+    task = task_of(checked, checks=(Check("positive", "warn"),))
+    outcome = run_pipeline(runnable((task, checked)), {"n": -1}, in_process=in_process)
+    assert outcome.value == {"n": -1, "checked": True}
 
 
 @MODES

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.errors import RunError, TaskFailed, TransferFailed
-from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Edge, Loop, Retry, Task
+from flowhub_assets.errors import CheckFailed, RunError, TaskFailed, TransferFailed
+from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Check, Edge, Loop, Retry, Task
+from flowhub_assets.runtime.check import check
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.pod_order import Order
 from flowhub_assets.runtime.pod_step import do_order, failure_document
@@ -73,6 +74,21 @@ def test_an_assets_value_is_kept_as_the_latest_too(s3: S3Server) -> None:
     made = runnable((task_of(a, asset=Asset(("a",))), a))
     assert do_order(made, s3.env(), Order("task", ("a",), "r")) == {"url": "s3://bucket/by-hand/runs/r/a.json"}
     assert (s3.folder / "bucket" / "by-hand" / "latest" / "a.json").read_text() == '{"a": 1}'
+
+
+def checked(args: dict[str, Any]) -> dict[str, Any]:
+    check("positive", args["n"] > 0, f"n is {args['n']}")
+    return {"n": args["n"]}
+
+
+def test_a_check_that_blocks_fails_a_pod_unless_dagster_hears_of_it() -> None:
+    made = runnable((task_of(checked, checks=(Check("positive", "blocking"),)), checked))
+    assert do_order(made, PROFILE, Order("task", ("checked",), "r", {"n": 1})) == {"value": {"n": 1}}
+    with pytest.raises(CheckFailed, match="'positive': n is -1"):
+        do_order(made, PROFILE, Order("task", ("checked",), "r", {"n": -1}))
+    document = do_order(made, PROFILE, Order("task", ("checked",), "r", {"n": -1}, reports=True))
+    (told,) = document["shown"]
+    assert (told["name"], told["data"]["passed"]) == ("positive", False)
 
 
 @pytest.mark.parametrize(

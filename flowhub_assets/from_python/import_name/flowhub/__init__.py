@@ -15,13 +15,14 @@ if TYPE_CHECKING:  # what editors and type checkers read
     from flowhub_assets import Toleration as Toleration
     from flowhub_assets import Volume as Volume
     from flowhub_assets import VolumeMount as VolumeMount
+    from flowhub_assets import check as check
     from flowhub_assets import flow as flow
     from flowhub_assets import get_env as get_env
     from flowhub_assets import get_parser as get_parser
     from flowhub_assets import get_storage as get_storage
     from flowhub_assets import kubernetes_tags as kubernetes_tags
-    from flowhub_assets import parse_args as parse_args
     from flowhub_assets import ml as ml
+    from flowhub_assets import parse_args as parse_args
     from flowhub_assets import show as show
     from flowhub_assets import task as task
     from flowhub_assets import template as template
