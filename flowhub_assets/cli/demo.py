@@ -16,16 +16,21 @@ import click
 from dagster import DagsterInstance, ExecuteInProcessResult, JobDefinition
 
 from flowhub_assets import pipelines
+from flowhub_assets.cli.demo_order import in_order
 from flowhub_assets.cli.demo_services import Services, dagster_home, demo_services, stopped_in_order
+from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
 from flowhub_assets.to_dagster.failure_sensor import failure_requests, flow_steps, step_name
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
-from flowhub_assets.to_dagster.partitions import last_ended_key
+from flowhub_assets.to_dagster.partitions import last_ended_key, partitions_definition
 from flowhub_assets.to_dagster.value_io import SAVED_AS
 
 #: A flow with this tag is there to fail: it is shown, and counts only if it does not.
 FAILS_ON_PURPOSE = "fails-on-purpose"
+
+#: A flow with this tag changes what others made, or ends it: a person starts it, not the demo.
+BY_HAND = "by-hand"
 
 #: Beside a pipeline that is started with something: what ``flowhub run --input`` and the demo give it.
 EXAMPLE_INPUT = "example-input.json"
@@ -57,7 +62,7 @@ def demo() -> None:
             from flowhub_assets.definitions import load, location
 
             shipped = [Path(file) for folder in pipelines.__path__ for file in location.find_files(folder)]
-            flows = [location.flow(runnable) for file in shipped for runnable in load(file).runnables]
+            flows = in_order([location.flow(runnable) for file in shipped for runnable in load(file).runnables])
             with DagsterInstance.get() as instance:
                 rows = list(_run_all(flows, instance, services))
         _print_table(rows)
@@ -72,6 +77,9 @@ def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance, services: 
         f"For the time of the demo: {'; '.join(services.told)}", highlight=False, markup=False, soft_wrap=True
     )
     for flow in flows:
+        if BY_HAND in flow.pipeline.tags:
+            yield Row(flow.pipeline.name, f"0/{len(flow.pipeline.tasks)}", "waits for a person", 0.0, "", True)
+            continue
         with console.status(f"{flow.pipeline.name}: {len(flow.pipeline.tasks)} tasks"):
             row = _run(flow, instance, services)
         console.print(f"{flow.pipeline.name}: {row.result}")
@@ -80,8 +88,7 @@ def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance, services: 
 
 def _run(flow: FlowDefinitions, instance: DagsterInstance, services: Services) -> Row:
     start = time.monotonic()
-    partition = last_ended_key(flow.pipeline, datetime.now(UTC))
-    result = _execute(flow.job, instance, _example_config(flow), partition_key=partition)
+    result = _execute(flow.job, instance, _example_config(flow), partition_key=_example_partition(flow.pipeline))
     meant = FAILS_ON_PURPOSE in flow.pipeline.tags
     told, good = "succeeded", result.success and not meant
     if not result.success:
@@ -98,6 +105,13 @@ def _run(flow: FlowDefinitions, instance: DagsterInstance, services: Services) -
         values=_where_values_are(result),
         good=good,
     )
+
+
+def _example_partition(pipeline: Pipeline) -> str | None:
+    """The span of time that ended last, or the first cell; None where the pipeline has no partitions."""
+    definition = partitions_definition(pipeline)
+    last = last_ended_key(pipeline, datetime.now(UTC))
+    return last if last is not None or definition is None else definition.get_first_partition_key()
 
 
 def _example_config(flow: FlowDefinitions) -> dict[str, Any]:
