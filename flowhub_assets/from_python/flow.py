@@ -176,6 +176,7 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
             *_webhook(words.get("webhook")),
             *_object_arrival(words.get("object_arrival")),
             *_run(words.get("run_status")),
+            *_model_alias(words.get("model_alias")),
         ),
     }
 
@@ -205,6 +206,13 @@ def _run(value: object) -> tuple[Trigger, ...]:
     if value is None:
         return ()
     return (Trigger("run", None, options.mapping("run_status", value, "{'pipeline': 'ingest', 'status': 'success'}")),)
+
+
+def _model_alias(value: object) -> tuple[Trigger, ...]:
+    if value is None:
+        return ()
+    told = options.mapping("model_alias", value, "{'model': 'iris', 'alias': 'champion'}")
+    return (Trigger("model-alias", None, told),)
 
 
 @overload
@@ -242,6 +250,7 @@ def flow(
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     object_arrival: Optional[Mapping[str, Any]] = None,
     run_status: Optional[Mapping[str, str]] = None,
+    model_alias: Optional[Mapping[str, str]] = None,
     concurrency: Optional[int] = None,
     priority: int = 0,
     queue: Optional[str] = None,
@@ -267,7 +276,9 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     {'signature': 'github', 'keys': ['NAME_OF_A_VARIABLE']} of whoever signs with that key. With
     ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
     starts it, args['trigger']['url']; with ``run_status={'pipeline': 'ingest', 'status': 'failure'}`` (or success,
-    canceled) each run of that pipeline that ends so, args['trigger']['run_id']. With ``automation='eager'`` Dagster
+    canceled) each run of that pipeline that ends so, args['trigger']['run_id']; with
+    ``model_alias={'model': 'iris', 'alias': 'champion'}`` each move of that alias in MLflow's registry,
+    args['trigger']['version']. With ``automation='eager'`` Dagster
     makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes partitions
     as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew since. At
     most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher

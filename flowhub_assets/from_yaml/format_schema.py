@@ -235,6 +235,8 @@ def _trigger() -> Schema:
 def _placement() -> dict[str, Schema]:
     described: dict[str, tuple[Schema, str]] = {
         "image": (_TEXT, "The image to run in; it needs Python and nothing else."),
+            "model": (_TEXT, "For model-alias: a registered model of MLflow."),
+            "alias": (_TEXT, "For model-alias: the alias whose moves start a run: champion."),
         "cpu": (_QUANTITY, "Cores that it asks for: 2, 500m."),
         "memory": (_QUANTITY, "Memory that it asks for: 4Gi."),
         "gpu": ({"type": ["string", "integer", "null"]}, "GPUs that it asks for: 1, a preset of the profile, a100:2."),

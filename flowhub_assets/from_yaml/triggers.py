@@ -14,14 +14,18 @@ from flowhub_assets.nodes.references import template_uses
 from flowhub_assets.nodes.scope import DEDUPE_NAMES
 from flowhub_assets.nodes.validation import path_text, problems_in
 
-TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run")
+TYPES = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run", "model-alias")
 KEYS = ("type", "schedule", "every", "timezone", "config")
 
 #: What these are told stands beside their type, or under ``config:``.
 OBJECTS = "object-arrival"
 OPEN = ("webhook", OBJECTS)
 #: Of the others, what stands beside the type.
-_OWN: dict[str, tuple[str, ...]] = {"asset": ("assets",), "run": ("pipeline", "status")}
+_OWN: dict[str, tuple[str, ...]] = {
+    "asset": ("assets",),
+    "run": ("pipeline", "status"),
+    "model-alias": ("model", "alias"),
+}
 _TIMED = {"cron": "schedule", "interval": "every"}
 
 

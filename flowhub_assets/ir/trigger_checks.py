@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowhub_assets.ir import cron
+from flowhub_assets.ir.alias_checks import MODEL_ALIAS, alias_faults
 from flowhub_assets.ir.arrival_checks import arrival_faults
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.problem import Problem
@@ -18,7 +19,7 @@ from flowhub_assets.ir.webhook_checks import signature_faults, webhook_faults
 from flowhub_assets.names import dagster_name
 
 #: What may start a pipeline.
-TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run")
+TRIGGERS = ("manual", "webhook", "cron", "interval", "object-arrival", "asset", "run", MODEL_ALIAS)
 
 #: How a run of another pipeline may have ended, for a trigger of type run.
 ENDS = ("success", "failure", "canceled")
@@ -100,6 +101,8 @@ def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
         yield from signature_faults(trigger.config, where)
         yield from arrival_faults(trigger.config, where)
 
+    elif kind == MODEL_ALIAS:
+        yield from alias_faults(trigger.config, where)
 
 def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
     effect, remedy = "it would never start a run", "name assets by their keys: assets: [wines/table]"

@@ -75,6 +75,8 @@ def _triggers(pipeline: Pipeline) -> list[str]:
 
 
 def _told(trigger: Trigger) -> str:
+    if trigger.type == "model-alias":
+        return f"model-alias: {trigger.config['model']}@{trigger.config['alias']}"
     if trigger.type != "run":
         return trigger.type
     return f"run: {trigger.config['pipeline']}, {trigger.config.get('status', 'success')}"

@@ -86,6 +86,14 @@ def _doors(pipeline: Pipeline, settings: PodSettings) -> Iterator[Problem]:
         what = f"the trigger by runs of {other!r} that end with {status} is not exported"
         remedy = f"let the DAG {dag_id(other)} end in a TriggerDagRunOperator, or take a trigger of type asset"
         yield Problem(what, pipeline.source, "nothing starts the DAG after such a run", remedy)
+    for trigger in of_type(pipeline, "model-alias"):
+        model, alias = trigger.config["model"], trigger.config["alias"]
+        what = f"the trigger by the alias {alias!r} of the model {model!r} is not exported"
+        conf = '{"conf": {"trigger": {"model": ..., "alias": ..., "version": ...}}}'
+        remedy = (
+            f"let a webhook of MLflow's POST {conf} to Airflow's REST API, .../dags/{dag_id(pipeline.name)}/dagRuns"
+        )
+        yield Problem(what, pipeline.source, "nothing starts the DAG when the alias moves", remedy)
     if settings.bucket is None and of_type(pipeline, "object-arrival"):
         what, remedy = "object-arrival needs a profile with BUCKET", "export with such a profile: --env NAME"
         yield Problem(what, pipeline.source, "nothing starts the DAG when an object arrives", remedy)

@@ -26,6 +26,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.assets import asset_key, flow_assets, flow_resources
 from flowhub_assets.to_dagster.graph_definitions import asset_keys, graph_definitions
 from flowhub_assets.to_dagster.graphs import is_graph
+from flowhub_assets.to_dagster.model_alias import alias_sensors
 from flowhub_assets.to_dagster.object_arrival import object_sensors
 from flowhub_assets.to_dagster.ops import failure_op
 from flowhub_assets.to_dagster.run_tags import run_tags
@@ -94,6 +95,7 @@ def flow_definitions(runnable: Runnable, shared: dict[str, Any], executor: Execu
             *asset_sensors(runnable.pipeline, job),
             *object_sensors(runnable.pipeline, job),
             *run_sensors(runnable.pipeline, job),
+            *alias_sensors(runnable.pipeline, job),
         ),
     )
 

@@ -20,7 +20,7 @@ from flowhub_assets.ir.pipeline import (
     Task,
 )
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
 from flowhub_assets_tests.ir.affinities import affinities
 
@@ -107,6 +107,7 @@ _TRIGGERS = st.one_of(
             Trigger("webhook", None, {"path": "기사", "methods": ["PUT"]}),
             Trigger("asset", None, {"assets": ["wines/table", "orders"]}),
             Trigger("run", None, {"pipeline": "ingest", "status": "failure"}),
+            Trigger("model-alias", None, {"model": "iris", "alias": "champion"}),
         ]
     ),
     st.builds(
@@ -281,7 +282,12 @@ def _settings() -> st.SearchStrategy[dict[str, Any]]:
         "repo": st.just("https://example.com/a.git"),
         "path": st.just("pipelines/a"),
         "partitions": st.sampled_from(
-            [Partitions("daily", "2026-01-01"), Partitions("weekly", "2024-02-29", "Asia/Seoul")]
+            [
+                Partitions("daily", "2026-01-01"),
+                Partitions("weekly", "2024-02-29", "Asia/Seoul"),
+                Partitions(dimensions=(Dimension("model", ("scikit-learn", "작은 것", "3")),)),
+                Partitions(dimensions=(Dimension("model", ("xgboost",)), Dimension("data_set", ("iris", "true")))),
+            ]
         ),
         "deadline": st.sampled_from([90, 0.5]),
         "freshness": st.sampled_from([86_400, 1.5]),

@@ -98,6 +98,7 @@ def test_all_that_a_pipeline_can_say() -> None:
         "  - {type: interval, every: 5m}\n"
         "  - {type: webhook, path: articles}\n"
         "  - {type: run, pipeline: ingest, status: failure}\n"
+        "  - {type: model-alias, model: iris, alias: champion}\n"
         "params: {city: {type: string, default: Seoul}, n: {type: integer}, all: {default: [1]}}\n"
         "profiles: {default: {WORKSPACE: ./tmp}, prod: {BUCKET: b, MONGODB_URL: {env: MONGODB_URL}}}\n"
         "concurrency: 2\npriority: 5\nqueue: nightly\nfuse: true\n"
@@ -111,6 +112,7 @@ def test_all_that_a_pipeline_can_say() -> None:
         Trigger("interval", Schedule(interval=300)),
         Trigger("webhook", None, {"path": "articles"}),
         Trigger("run", None, {"pipeline": "ingest", "status": "failure"}),
+        Trigger("model-alias", None, {"model": "iris", "alias": "champion"}),
     )
     assert pipeline.params == {"city": "Seoul", "all": [1]}
     assert pipeline.param_schemas == {"city": {"type": "string"}, "n": {"type": "integer"}}

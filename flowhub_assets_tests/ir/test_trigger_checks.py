@@ -24,6 +24,7 @@ def test_several_triggers_are_fine() -> None:
         Trigger("manual"),
         Trigger("object-arrival", config={"prefix": "in/"}),
         Trigger("asset", config={"assets": ["wines/table", "orders"]}),
+        Trigger("model-alias", config={"model": "iris", "alias": "champion"}),
         Trigger("run", config={"pipeline": "ingest"}),
         Trigger("run", config={"pipeline": "ingest", "status": "canceled"}),
     )
