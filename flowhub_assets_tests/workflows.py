@@ -33,7 +33,7 @@ HEAD = "import json, os, pathlib, sys, time\nfrom flowhub import flow, task, get
 
 
 def location_of(folder: Path, executor: ExecutorDefinition = in_process_executor) -> CodeLocation:
-    """The code location over ``folder`` alone, made as definitions.py makes the real one."""
+    """The code location over ``folder``, and what is stored in DAGSTER_HOME, made as definitions.py makes it."""
     return CodeLocation(
         folders=[folder],
         find_files=definitions.location.find_files,
@@ -43,6 +43,7 @@ def location_of(folder: Path, executor: ExecutorDefinition = in_process_executor
             "storage": StorageResource.configure_at_launch(),
         },
         executor=executor,
+        stored=definitions.location.stored,
     )
 
 

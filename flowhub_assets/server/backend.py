@@ -20,6 +20,7 @@ from flowhub_assets.server.access import Doorkeeper
 from flowhub_assets.server.catalogue import Catalogue
 from flowhub_assets.server.forgetting import EVERY_SECONDS, forget_old
 from flowhub_assets.server.launching import Launcher, require_queue
+from flowhub_assets.server.reloading import Reloading
 from flowhub_assets.server.runs import Runs
 from flowhub_assets.server.warm_engine import WarmEngine
 from flowhub_assets.store.database import Database, open_database
@@ -60,6 +61,7 @@ class Backend:
     runs: Runs
     doorkeeper: Doorkeeper
     warm: WarmEngine
+    reloading: Reloading
 
     def run_url(self, run_id: str) -> str:
         """The run's page in Dagster's UI; "" where that is not known."""
@@ -76,7 +78,7 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
     require_queue(instance)
     database = open_database(surroundings.database_url)
     try:
-        catalogue = Catalogue(surroundings.location)
+        catalogue = Catalogue(surroundings.location, database)
         launcher = Launcher(instance, catalogue, surroundings.origins)
 
         def drop(run_ids: list[str], newer: str) -> list[str]:
@@ -87,7 +89,8 @@ def open_backend(surroundings: Surroundings, instance: DagsterInstance) -> Itera
         _set_pools(instance, surroundings.queues)
         warm = WarmEngine(instance, database, catalogue, runs, partial(_run_url, surroundings.ui))
         with keeping_connections(instance), closing(warm):
-            yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper, warm)
+            reloading = Reloading(surroundings.ui, surroundings.origins)
+            yield Backend(surroundings, instance, database, catalogue, launcher, runs, doorkeeper, warm, reloading)
     finally:
         database.close()
 

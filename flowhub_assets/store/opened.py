@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flowhub.store")
 
-#: How a stored workflow stands where a file of pipelines has its folder.
-FOLDER = "stored workflow"
+#: How a stored workflow stands where a file of pipelines has its folder; in <>, as Python names what is in no file.
+FOLDER = "<stored workflow>"
 
 _opened: dict[str, Database] = {}
 #: Tables are brought up to date by one thread at a time: Alembic keeps what it works on in globals.

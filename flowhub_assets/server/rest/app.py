@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.metrics import Metrics
-from flowhub_assets.server.rest import health, hooks, pipelines, queues, runs, starting
+from flowhub_assets.server.rest import health, hooks, pipelines, queues, runs, starting, workflows
 from flowhub_assets.server.rest.guard import Guard, Limits
 from flowhub_assets.server.rest.problems import PROBLEMS, add_problems
 
@@ -23,10 +23,14 @@ def create_app(
     app.state.backend = backend
     app.state.metrics = metrics
     add_problems(app)
-    for room in (health, hooks, pipelines, starting, runs, queues):
+    for room in (health, hooks, pipelines, workflows, starting, runs, queues):
         app.include_router(room.router, responses=PROBLEMS)
     if origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["ETag"],
         )
     return Guard(app, limits or Limits(), metrics, is_open=backend.doorkeeper.is_open, origins=origins)

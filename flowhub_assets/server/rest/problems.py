@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from flowhub_assets import errors
@@ -20,7 +20,9 @@ logger = logging.getLogger("flowhub.server")
 
 _STATUS = {
     errors.ParamsRefused: 422,
+    errors.WorkflowRefused: 422,
     errors.NotFound: 404,
+    errors.Outdated: 412,
     errors.Conflict: 409,
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
@@ -36,6 +38,7 @@ _TITLES = {
     405: "Not this method",
     408: "Too slow",
     409: "Conflict",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Not this kind of content",
     422: "Not what is taken",
@@ -46,11 +49,13 @@ _TITLES = {
 
 
 class FieldBody(BaseModel):
-    """One field that is wrong; ``pointer`` leads to it, as ``cities[0].name``."""
+    """One field that is wrong; ``pointer`` leads to it, as ``cities[0].name``. In a workflow's text, its place."""
 
     pointer: str
     detail: str
     remedy: str = ""
+    line: int = Field(0, description="In a workflow's text, counted from 1; 0 where it is the text as a whole.")
+    column: int = 0
 
 
 class ProblemBody(BaseModel):
@@ -78,7 +83,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "description": _TITLES[status],
         "content": {"application/problem+json": {"schema": _inline(ProblemBody.model_json_schema())}},
     }
-    for status in (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
+    for status in (400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 503)
 }
 
 
@@ -110,12 +115,19 @@ def problem_of(error: FlowhubError) -> JSONResponse:
     more: dict[str, Any] = {"effect": error.effect, "remedy": error.remedy}
     if isinstance(error, errors.ParamsRefused):
         more["errors"] = [{"pointer": field, "detail": what, "remedy": remedy} for field, what, remedy in error.fields]
+    if isinstance(error, errors.WorkflowRefused):
+        more["errors"] = [_mistake(*mistake) for mistake in error.mistakes]
     answer = problem(status, error.what, **{key: value for key, value in more.items() if value})
     if status in (429, 503):
         answer.headers["Retry-After"] = str(max(1, round(getattr(error, "seconds", 0.0) or 2)))
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def _mistake(line: int, column: int, what: str, remedy: str) -> dict[str, Any]:
+    pointer = f"line {line}, column {column}" if line else ""
+    return {"pointer": pointer, "detail": what, "remedy": remedy, "line": line, "column": column}
 
 
 def add_problems(app: FastAPI) -> None:
