@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flowhub_assets.runtime.show import show as show
     from flowhub_assets.runtime.step_env import get_env as get_env
     from flowhub_assets.runtime.storage import get_storage as get_storage
+    from flowhub_assets.runtime.table import describe_table as describe_table
     from flowhub_assets.to_dagster.tags import kubernetes_tags as kubernetes_tags
 
     template = templates
@@ -41,6 +42,7 @@ _HOME = {
     "Volume": "flowhub_assets.ir.placement",
     "VolumeMount": "flowhub_assets.ir.placement",
     "check": "flowhub_assets.runtime.check",
+    "describe_table": "flowhub_assets.runtime.table",
     "flow": "flowhub_assets.from_python.flow",
     "get_env": "flowhub_assets.runtime.step_env",
     "get_parser": "flowhub_assets.from_python.arguments",

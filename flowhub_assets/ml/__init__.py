@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
     from flowhub_assets.ml.splitting import split as split
+    from flowhub_assets.ml.tables import read_table as read_table
+    from flowhub_assets.ml.tables import update_table as update_table
+    from flowhub_assets.ml.validation import csv_of as csv_of
+    from flowhub_assets.ml.validation import validate_csv as validate_csv
 
 # No module here may be called like a public name: importing it would put the module in the name's place.
 _HOME = {
@@ -34,11 +38,15 @@ _HOME = {
     "Column": "flowhub_assets.ml.schema",
     "DataSet": "flowhub_assets.ml.data_sets",
     "Fault": "flowhub_assets.ml.schema",
+    "csv_of": "flowhub_assets.ml.validation",
     "load_data_set": "flowhub_assets.ml.data_set_files",
     "publish": "flowhub_assets.ml.data_set_versions",
     "published": "flowhub_assets.ml.data_set_versions",
+    "read_table": "flowhub_assets.ml.tables",
     "schema_faults": "flowhub_assets.ml.data_sets",
     "split": "flowhub_assets.ml.splitting",
+    "update_table": "flowhub_assets.ml.tables",
+    "validate_csv": "flowhub_assets.ml.validation",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

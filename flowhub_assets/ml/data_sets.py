@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What one data set is. ``target`` is the column to predict, one of ``columns``; the others are features."""
+    """What one data set is. ``target`` is the column to predict, one of ``columns``; the others are features.
+
+    ``most_repeated`` is the share of rows that may equal an earlier row before somebody should look: where columns
+    are few and coarse, many people are alike, and yet are different people.
+    """
 
     name: str
     kind: Literal["classification", "regression"]
     target: str
     columns: tuple[Column, ...]
     description: str
+    most_repeated: float = 0.02
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -71,6 +76,7 @@ _TITANIC = DataSet(
         Column("survived", "category", "what became of the passenger", values=("died", "survived")),
     ),
     "Who of the Titanic's 1,309 passengers survived (Harrell and Dawson; crew left out).",
+    most_repeated=0.5,
 )
 
 _HOUSING = DataSet(

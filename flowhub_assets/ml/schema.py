@@ -22,7 +22,8 @@ _LARGEST_INTEGER = 2**53
 class Column:
     """One column. ``low`` and ``high`` bound numbers and dates (ISO 8601 text), both inclusive; ``values`` categories.
 
-    A ``date`` is text as ``2024-02-29``; a cell that is None, NaN or empty text is a null.
+    A ``date`` is text as ``2024-02-29``; a cell that is None, NaN or empty text is a null. What stands in a
+    ``private`` column is quoted nowhere: not in a fault, not in a reason.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     low: float | str | None = None
     high: float | str | None = None
     values: tuple[str, ...] = ()
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,15 +120,15 @@ def _cell_fault(column: Column, value: Any) -> tuple[str, str]:
         typed = cell(column, value)
     except (ValueError, OverflowError):
         noun = {"number": "number", "integer": "integer", "date": "date as 2024-02-29"}[column.type]
-        return "type", f"{_quoted(value)} is no {noun}"
+        return "type", f"{_told(column, value)} is no {noun}"
     if typed is None:
         return ("", "") if column.nullable else ("null", "has no value")
     if column.low is not None and typed < column.low:
-        return "range", f"{_quoted(typed)} is below {column.low}"
+        return "range", f"{_told(column, typed)} is below {column.low}"
     if column.high is not None and typed > column.high:
-        return "range", f"{_quoted(typed)} is above {column.high}"
+        return "range", f"{_told(column, typed)} is above {column.high}"
     if column.values and typed not in column.values:
-        return "value", f"{_quoted(typed)} is none of {', '.join(column.values)}"
+        return "value", f"{_told(column, typed)} is none of {', '.join(column.values)}"
     return "", ""
 
 
@@ -141,6 +143,10 @@ def _number(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError("is no number")
     return number
+
+
+def _told(column: Column, value: Any) -> str:
+    return "what stands there" if column.private else _quoted(value)
 
 
 def _quoted(value: Any) -> str:

@@ -32,7 +32,7 @@ from flowhub_assets.runtime.pod_values import PodValues
 from flowhub_assets.runtime.retrying import is_tolerated, worth_retry
 from flowhub_assets.runtime.run_state import Run
 from flowhub_assets.runtime.secret_values import mask_secrets
-from flowhub_assets.runtime.show import CHECK, Shown
+from flowhub_assets.runtime.show import CHECK, DESCRIBED, Shown
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value, failure_args
 from flowhub_assets.runtime.step_context import Cancellation
 
@@ -263,6 +263,8 @@ def _print_shown(shown: Iterable[Shown]) -> None:
             continue
         if one.kind == "png":
             text = f"a picture of {len(one.data):,} bytes; upload it to keep it"
+        elif one.kind == DESCRIBED:
+            text = json.dumps(one.data, ensure_ascii=False)
         elif one.kind == "table":
             text = "\n".join(["", *(json.dumps(row, ensure_ascii=False) for row in one.data)])
         else:

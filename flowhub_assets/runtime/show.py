@@ -13,14 +13,16 @@ from flowhub_assets.errors import ValueRefused
 
 #: The kind of a check that was told (runtime.check): its data are passed, description and shown.
 CHECK = "check"
+#: The kind of what a table is (runtime.table): its data are columns, and rows, name and url where they were told.
+DESCRIBED = "described table"
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number, or
-    CHECK.
+    """One thing shown. ``kind`` says what ``data`` is: png (bytes), table (list of dicts), markdown (str), number,
+    CHECK or DESCRIBED.
 
     A table's cells are str, int, float, bool or None; no number is NaN or infinite, for JSON has neither.
     """

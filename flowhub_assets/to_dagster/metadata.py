@@ -15,6 +15,7 @@ from dagster import (
     LocalFileCodeReference,
     MetadataValue,
     TableColumn,
+    TableColumnConstraints,
     TableRecord,
     TableSchema,
 )
@@ -25,7 +26,7 @@ from flowhub_assets.ir.kubernetes_spec import GPU_RESOURCE
 from flowhub_assets.ir.pipeline import Pipeline, Task
 from flowhub_assets.ir.placement import Placement
 from flowhub_assets.ir.task_tree import all_tasks
-from flowhub_assets.runtime.show import CHECK, Shown
+from flowhub_assets.runtime.show import CHECK, DESCRIBED, Shown
 from flowhub_assets.to_dagster.tags import deployed_placement
 
 # The link to the source is worth more than Dagster's promise that its class stays as it is; the version is pinned.
@@ -98,7 +99,11 @@ def value_metadata(value: Mapping[str, Any], shown: Iterable[Shown]) -> dict[str
 
 def shown_metadata(shown: Iterable[Shown]) -> dict[str, Any]:
     """What was shown, under its names, without the checks, which Dagster shows in a place of their own."""
-    return {one.name: _shown_value(one) for one in shown if one.kind != CHECK}
+    known: dict[str, Any] = {}
+    for one in shown:
+        if one.kind != CHECK:
+            known.update(_described(one.data) if one.kind == DESCRIBED else {one.name: _shown_value(one)})
+    return known
 
 
 def _shown_value(shown: Shown) -> Any:
@@ -108,6 +113,29 @@ def _shown_value(shown: Shown) -> Any:
     if shown.kind == "table":
         return _table(shown.data)
     return MetadataValue.md(shown.data) if shown.kind == "markdown" else shown.data
+
+
+def _described(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What Dagster shows in its own places for tables: columns, row count, name, place."""
+    known: dict[str, Any] = {}
+    if table["columns"]:
+        known["dagster/column_schema"] = MetadataValue.table_schema(
+            TableSchema([*map(_described_column, table["columns"])])
+        )
+    if "rows" in table:
+        known["dagster/row_count"] = table["rows"]
+    if "name" in table:
+        known["dagster/table_name"] = table["name"]
+    if "url" in table:
+        known["dagster/uri"] = MetadataValue.text(table["url"])
+    return known
+
+
+def _described_column(column: Mapping[str, Any]) -> TableColumn:
+    constraints = TableColumnConstraints(
+        nullable=column["nullable"], unique=column["unique"], other=list(column["constraints"])
+    )
+    return TableColumn(column["name"], column["type"], column["description"] or None, constraints)
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

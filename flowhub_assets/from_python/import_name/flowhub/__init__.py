@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what editors and type checkers read
     from flowhub_assets import Volume as Volume
     from flowhub_assets import VolumeMount as VolumeMount
     from flowhub_assets import check as check
+    from flowhub_assets import describe_table as describe_table
     from flowhub_assets import flow as flow
     from flowhub_assets import get_env as get_env
     from flowhub_assets import get_parser as get_parser
