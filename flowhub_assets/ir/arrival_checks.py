@@ -15,7 +15,10 @@ from flowhub_assets.ir.webhook_checks import SIGNED_KEYS
 PER = ("object", "batch")
 #: The most objects that one look may take.
 MOST_OBJECTS = 1000
-ARRIVAL_KEYS = ("prefix", "pattern", "every", "per", "limit", "lateness", "existing", *SIGNED_KEYS)
+#: The most looks over which a long list is gone through.
+MOST_LOOKS = 100
+_MOST = {"limit": MOST_OBJECTS, "looks": MOST_LOOKS}
+ARRIVAL_KEYS = ("prefix", "pattern", "every", "per", "limit", "lateness", "looks", "existing", *SIGNED_KEYS)
 
 
 def arrival_faults(config: Mapping[str, Any], where: Source) -> Iterator[Problem]:
@@ -41,8 +44,8 @@ def _wanted(key: str, value: Any) -> str:
         return "the seconds by which an object may come late, or timedelta(hours=1)"
     if key == "per" and value not in PER:
         return f"one of {listed(PER)}"
-    if key == "limit" and not (isinstance(value, int) and is_number and 1 <= value <= MOST_OBJECTS):
-        return f"a whole number from 1 to {MOST_OBJECTS}"
+    if key in _MOST and not (isinstance(value, int) and is_number and 1 <= value <= _MOST[key]):
+        return f"a whole number from 1 to {_MOST[key]}"
     if key == "existing" and not isinstance(value, bool):
         return "True or False"
     return ""

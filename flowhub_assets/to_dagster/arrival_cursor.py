@@ -11,6 +11,10 @@ A pass goes through the list once, over as many ticks as that takes. At its end 
 fresh ones at most MOST_REMEMBERED are taken; the others wait for a pass in which they are settled. So the cursor is
 bounded, and each version of an object (key, time, content) that stays until it is listed is taken exactly once.
 
+A tick in which the pass does not end looks at the end of the list, too. Of what it sees there it takes fresh ones
+alone, which the pass will know again; settled ones are left to the pass. So a look there changes when an object is
+taken and nothing else, and may be left out, or begin anywhere behind ``at``.
+
 Times are in microseconds since 1970.
 """
 
@@ -21,15 +25,18 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.resources.object_pages import EVER, ObjectPage, StoredObject
+from flowhub_assets.to_dagster.arrival_extent import TAIL_PAGES, Extent, Walked
 
 #: The most fresh objects that a cursor remembers, of eight bytes each.
 MOST_REMEMBERED = 10_000
 _SIZE = 8
+#: The end of the list is looked at unless the pass has taken so much longer than it may.
+_TAIL_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Cursor:
     """See the module. ``before`` are the fresh ones of earlier passes, ``taken`` those of this one: seen, or taken now.
 
     ``since`` is None until the first pass has ended; ``until`` is None, and ``at`` is "", where a pass begins.
+    ``extent`` is a matter of speed alone; cursors of earlier versions have none.
     """
 
     since: int | None = None
@@ -44,11 +52,13 @@ class Cursor:
     at: str = ""
     before: frozenset[bytes] = frozenset()
     taken: frozenset[bytes] = frozenset()
+    extent: Extent = field(default_factory=Extent)
 
     def text(self) -> str:
         """As the sensor keeps it; less than 150 kB."""
         written = {"since": self.since, "until": self.until, "at": self.at, "before": _packed(self.before)}
-        return json.dumps({**written, "taken": _packed(self.taken)}, ensure_ascii=False)
+        marks = {**written, "taken": _packed(self.taken)}
+        return json.dumps({**marks, "extent": asdict(self.extent)}, ensure_ascii=False)
 
     @classmethod
     def of(cls, text: str | None) -> Cursor:
@@ -61,7 +71,8 @@ class Cursor:
             whole = [isinstance(one, int) or one is None for one in (since, until)]
             if not (all(whole) and isinstance(at, str)):
                 raise ValueError
-            return cls(since, until, at, _unpacked(read["before"]), _unpacked(read["taken"]))
+            extent = Extent.of(read["extent"]) if "extent" in read else Extent()
+            return cls(since, until, at, _unpacked(read["before"]), _unpacked(read["taken"]), extent)
         except (ValueError, LookupError, TypeError, RecursionError, binascii.Error):
             raise InputError(
                 f"{text[:60]!r} is no cursor of this sensor",
@@ -74,77 +85,136 @@ class Cursor:
 class Taken:
     """What a tick takes, in the order of the list, and the cursor for the next one.
 
-    ``seen`` counts the objects of all pages that it looked at, ``waiting`` fresh ones beyond what can be remembered.
-    ``more`` says that the pass goes on at the next tick.
+    ``seen`` counts the objects of all pages that it looked at, ``tail`` those at the end of the list, where the pass
+    has not come yet, ``waiting`` fresh ones beyond what can be remembered. ``more`` says that the pass goes on at the
+    next tick.
     """
 
     objects: list[StoredObject] = field(default_factory=list)
     cursor: Cursor = field(default_factory=Cursor)
     seen: int = 0
+    tail: int = 0
     waiting: int = 0
     more: bool = False
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of a tick: how late an object may come (microseconds), how many are taken, how many are remembered."""
+    """Bounds of a tick: how late an object may come (microseconds), how many are taken, how many are remembered.
+
+    A tick goes on with the pass for ``short`` seconds, and longer if the pass would else take more than ``looks``
+    ticks, or is the first one; but not longer than ``long`` seconds. Then it looks at the end of the list.
+    """
 
     lateness: int
     most: int
     remembered: int = MOST_REMEMBERED
+    looks: int = 10
+    short: float = 2.0
+    long: float = 20.0
 
 
 def take(
     cursor: Cursor,
-    pages: Iterable[ObjectPage],
+    pages: Callable[[str], Iterable[ObjectPage]],
     bounds: Bounds,
     *,
     now: int,
     wanted: Callable[[str], bool] = lambda _: True,
     existing: bool = True,
-    in_time: Callable[[], bool] = lambda: True,
+    seconds: Callable[[], float] = lambda: 0.0,
 ) -> Taken:
-    """Goes on with the pass through ``pages``, the list behind ``cursor.at``, and takes what is new and ``wanted``.
+    """Goes on with the pass through the list, and takes what is new and ``wanted``.
 
-    ``now`` is this machine's clock. Neither it nor the storage's alone can make objects old: the earlier one counts.
-    Without ``existing`` a first pass takes nothing, so that only what comes later is new. It ends with the page after
-    which it is not ``in_time`` any more.
+    ``pages`` gives the list behind a key. ``now`` is this machine's clock. Neither it nor the storage's alone can make
+    objects old: the earlier one counts. Without ``existing`` a first pass takes nothing, so that only what comes later
+    is new. ``seconds`` tells since when the tick runs.
     """
-    tick = _Tick(cursor, bounds, quiet=cursor.since is None and not existing)
-    for page in pages:
+    tick = _Tick(cursor, bounds, wanted, quiet=cursor.since is None and not existing)
+    for page in pages(cursor.at):
         tick.begin(min(page.clock, now))
-        tick.seen += page.seen
-        for one in page.objects:
-            if tick.is_new(one) and wanted(one.key):
-                tick.look_at(one)
-                if len(tick.found) == bounds.most:
-                    return tick.paused(one.key)
-        if page.seen and not in_time():
-            return tick.paused(page.last)
-    return tick.ended()
+        if not tick.walk(page):
+            break
+        if page.seen and tick.is_enough(seconds()):
+            tick.at = page.last
+            break
+    else:
+        return tick.ended()
+    if tick.may_peek(seconds()):
+        tick.peek(pages, seconds)
+    return tick.paused()
 
 
 class _Tick:
-    def __init__(self, cursor: Cursor, bounds: Bounds, *, quiet: bool) -> None:
-        self._cursor, self._bounds, self._quiet = cursor, bounds, quiet
+    def __init__(self, cursor: Cursor, bounds: Bounds, wanted: Callable[[str], bool], *, quiet: bool) -> None:
+        self._cursor, self._bounds, self._wanted, self._quiet = cursor, bounds, wanted, quiet
         self._since = EVER if cursor.since is None else cursor.since
         self._until = cursor.until
         self._before, self._taken = set(cursor.before), set(cursor.taken)
-        self._waiting = 0
-        self.found: list[StoredObject] = []
-        self.seen = 0
+        self._extent, self._walked = cursor.extent, Walked()
+        self._found: list[StoredObject] = []
+        self._seen = self._tail = self._waiting = 0
+        self.at = cursor.at
 
     def begin(self, clock: int) -> None:
         """Where a pass begins, what is older than the lateness is settled."""
         if self._until is None:
             self._until = max(self._since, clock - self._bounds.lateness)
 
-    def is_new(self, one: StoredObject) -> bool:
-        return one.modified > self._since
+    def walk(self, page: ObjectPage) -> bool:
+        """Takes what is new on the page; False if that is the most of a tick, and then ``at`` is where it ended."""
+        self._seen += page.seen
+        for number, one in enumerate(page.objects, 1):
+            if self._is_new(one):
+                self._look_at(one)
+                if len(self._found) == self._bounds.most:
+                    self._walked.add(one.key, number)
+                    self.at = one.key
+                    return False
+        self._walked.add(page.last, page.seen)
+        return True
 
-    def look_at(self, one: StoredObject) -> None:
-        mark = fingerprint(one)
-        settled = self._until is not None and one.modified <= self._until
+    def is_enough(self, seconds: float) -> bool:
+        """Whether the pass has gone on for long enough."""
+        if seconds >= self._bounds.long:
+            return True
+        is_first = self._cursor.since is None
+        return not is_first and seconds >= self._bounds.short and self._extent.is_share(self._seen, self._bounds.looks)
+
+    def may_peek(self, seconds: float) -> bool:
+        """Whether there is an end to look at, and time to do so. In a first pass all is new, wherever it lies."""
+        is_late = seconds >= (1 + _TAIL_SHARE) * self._bounds.long
+        is_full = len(self._found) == self._bounds.most
+        return self._cursor.since is not None and bool(self._extent.tail) and not is_late and not is_full
+
+    def peek(self, pages: Callable[[str], Iterable[ObjectPage]], seconds: Callable[[], float]) -> None:
+        """Takes what is fresh at the end of the list, behind ``at``."""
+        start, walked = max(self._extent.tail, self.at), Walked()
+        for number, page in enumerate(pages(start), 1):
+            self._tail += page.seen
+            if not self._take_fresh(page):
+                break
+            walked.add(page.last, page.seen)
+            if number == TAIL_PAGES or not self.may_peek(seconds()):
+                break
+        self._extent = self._extent.peeked(start, walked)
+
+    def _take_fresh(self, page: ObjectPage) -> bool:
+        for one in page.objects:
+            if not self._is_settled(one) and self._is_new(one):
+                self._look_at(one)
+                if len(self._found) == self._bounds.most:
+                    return False
+        return True
+
+    def _is_new(self, one: StoredObject) -> bool:
+        return one.modified > self._since and self._wanted(one.key)
+
+    def _is_settled(self, one: StoredObject) -> bool:
+        return self._until is not None and one.modified <= self._until
+
+    def _look_at(self, one: StoredObject) -> None:
+        mark, settled = fingerprint(one), self._is_settled(one)
         if mark in self._before or mark in self._taken:
             if not settled:
                 self._before.discard(mark)
@@ -156,15 +226,19 @@ class _Tick:
                 return
             self._taken.add(mark)
         if not self._quiet:
-            self.found.append(one)
+            self._found.append(one)
 
-    def paused(self, at: str) -> Taken:
-        cursor = Cursor(self._cursor.since, self._until, at, frozenset(self._before), frozenset(self._taken))
-        return Taken(self.found, cursor, self.seen, self._waiting, more=True)
+    def paused(self) -> Taken:
+        marks = frozenset(self._before), frozenset(self._taken)
+        extent = self._extent.paused(self._cursor.at, self._walked)
+        return self._told(Cursor(self._cursor.since, self._until, self.at, *marks, extent), more=True)
 
     def ended(self) -> Taken:
-        cursor = replace(Cursor(since=self._until), before=frozenset(self._taken))
-        return Taken(self.found, cursor, self.seen, self._waiting)
+        extent = self._extent.ended(self._cursor.at, self._walked)
+        return self._told(Cursor(since=self._until, before=frozenset(self._taken), extent=extent), more=False)
+
+    def _told(self, cursor: Cursor, *, more: bool) -> Taken:
+        return Taken(self._found, cursor, self._seen, self._tail, self._waiting, more)
 
 
 def fingerprint(one: StoredObject) -> bytes:

@@ -30,6 +30,8 @@ from flowhub_assets.to_dagster.starting import start_each
 
 #: Dagster ends a tick after 60 seconds. A list that takes longer than this is gone on with at the next tick.
 LIST_SECONDS = 20.0
+#: A list that takes longer than this is gone through over several ticks, a share of it at each.
+SHORT_SECONDS = 2.0
 #: A server that does not answer is told as such within a tick.
 _LIMITS = S3Limits(retries=2, timeout=10.0, connect_timeout=3.0)
 
@@ -71,15 +73,17 @@ class Arrivals:
         read = Cursor.of(cursor)
         profile = ProfileResource(name=read_settings().profile).of(self.pipeline)
         storage = object_pages(profile, _LIMITS)
+        since = EVER if read.since is None else read.since
+        lateness = round(self.config.lateness * _MICROSECONDS)
         began = clock()
         taken = take(
             read,
-            storage.pages(self.config.prefix, read.at, EVER if read.since is None else read.since),
-            Bounds(round(self.config.lateness * _MICROSECONDS), self.config.limit),
+            lambda after: storage.pages(self.config.prefix, after, since),
+            Bounds(lateness, self.config.limit, looks=self.config.looks, short=SHORT_SECONDS, long=LIST_SECONDS),
             now=round(now * _MICROSECONDS),
             wanted=self.is_wanted,
             existing=self.config.existing,
-            in_time=lambda: clock() - began < LIST_SECONDS,
+            seconds=lambda: clock() - began,
         )
         return storage, taken
 
@@ -131,6 +135,8 @@ def _tick(arrivals: Arrivals, name: str, context: SensorEvaluationContext) -> Se
 def _why_not(config: ObjectArrival.Config, storage: ObjectPages, taken: Taken) -> str:
     place = f"{storage.name}, below {config.prefix!r}" if config.prefix else storage.name
     told = [f"nothing new among {taken.seen:,} objects in {place}"]
+    if taken.tail:
+        told.append(f"nor among {taken.tail:,} at its end")
     if taken.waiting:
         told.append(f"{taken.waiting:,} wait: too many came within the lateness, {config.lateness:g} s")
     if taken.more:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.ir.arrival_checks import ARRIVAL_KEYS, MOST_OBJECTS, PER, arrival_faults
+from flowhub_assets.ir.arrival_checks import ARRIVAL_KEYS, MOST_LOOKS, MOST_OBJECTS, PER, arrival_faults
 from flowhub_assets.ir.pipeline import Source
 from flowhub_assets.nodes.builtin.object_arrival import ObjectArrival
 
@@ -20,7 +20,7 @@ def told(**config: Any) -> list[str]:
 
 def test_what_is_right_is_told_nothing() -> None:
     assert told() == []
-    assert told(prefix="in/", pattern="*", every=0.5, per="batch", limit=1, lateness=0, existing=False) == []
+    assert told(prefix="in/", pattern="*", every=0.5, per="batch", limit=1, lateness=0, looks=1, existing=False) == []
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,8 @@ def test_what_is_right_is_told_nothing() -> None:
         ("limit", 0, "from 1 to 1000"),
         ("limit", 2.5, "from 1 to 1000"),
         ("limit", True, "from 1 to 1000"),
+        ("looks", 0, "from 1 to 100"),
+        ("looks", 101, "from 1 to 100"),
         ("existing", "no", "True or False"),
         ("prefixes", "in/", "did you mean 'prefix'?"),
     ],
@@ -53,3 +55,4 @@ def test_it_knows_what_the_kind_of_node_takes() -> None:
     assert {field.alias for field in ObjectArrival.Config.model_fields.values()} == set(ARRIVAL_KEYS)
     limits = ObjectArrival.Config.model_json_schema()["properties"]
     assert (limits["limit"]["maximum"], tuple(limits["per"]["enum"])) == (MOST_OBJECTS, PER)
+    assert limits["looks"]["maximum"] == MOST_LOOKS

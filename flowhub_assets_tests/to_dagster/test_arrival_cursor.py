@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from dataclasses import replace
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -12,43 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.resources.object_pages import ObjectPage, StoredObject
-from flowhub_assets.to_dagster.arrival_cursor import MOST_REMEMBERED, Bounds, Cursor, Taken, fingerprint, take
+from flowhub_assets.resources.object_pages import StoredObject
+from flowhub_assets.to_dagster import arrival_extent
+from flowhub_assets.to_dagster.arrival_cursor import MOST_REMEMBERED, Bounds, Cursor, fingerprint, take
+from flowhub_assets.to_dagster.arrival_extent import Extent
+from flowhub_assets_tests.to_dagster.arrival_bucket import LATENESS, Bucket, keys, tick
 
-LATENESS = 10
 KEYS = [f"{letter}{number}" for letter in "ab/한" for number in range(4)]
-
-
-@dataclass
-class Bucket:
-    """Objects by key, and the time of the server."""
-
-    objects: dict[str, StoredObject] = field(default_factory=dict)
-    clock: int = 1000
-    page: int = 1000
-
-    def put(self, key: str, late: int = 0, etag: str = "") -> StoredObject:
-        """Stores an object with a time that lies ``late`` before now."""
-        self.objects[key] = StoredObject(key, self.clock - late, 1, etag)
-        return self.objects[key]
-
-    def pages(self, after: str) -> Iterator[ObjectPage]:
-        """The list behind a key."""
-        found = [self.objects[key] for key in sorted(self.objects) if key > after]
-        for at in range(0, max(1, len(found)), self.page):
-            page = found[at : at + self.page]
-            yield ObjectPage(page, self.clock, len(page), page[-1].key if page else "")
-
-
-def tick(bucket: Bucket, cursor: Cursor, most: int = 1000, remembered: int = 1000, **words: Any) -> Taken:
-    """What a tick of the bucket's own time takes."""
-    told = {"now": bucket.clock, **words}
-    return take(cursor, bucket.pages(cursor.at), Bounds(LATENESS, most, remembered), **told)
-
-
-def keys(taken: Taken) -> list[str]:
-    """The keys of what was taken."""
-    return [one.key for one in taken.objects]
+EXTENTS = st.builds(
+    Extent,
+    st.integers(0, 40),
+    st.sampled_from(["", *KEYS]) | st.text(max_size=3),
+    st.integers(0, 40),
+    st.sampled_from(["", *KEYS]) | st.text(max_size=3),
+)
 
 
 class Arrivals(RuleBasedStateMachine):
@@ -90,23 +67,36 @@ class Arrivals(RuleBasedStateMachine):
     @rule(
         most=st.integers(1, 8),
         remembered=st.integers(1, 6),
-        slow=st.booleans(),
+        seconds=st.sampled_from([0.0, 3.0, 20.0, 100.0]),
+        looks=st.integers(1, 4),
         skew=st.integers(-50, 50),
     )
-    def tick(self, most: int, remembered: int, slow: bool, skew: int) -> None:
+    def tick(self, most: int, remembered: int, seconds: float, looks: int, skew: int) -> None:
         cursor = Cursor.of(self.cursor)
-        found = take(
-            cursor,
-            self.bucket.pages(cursor.at),
-            Bounds(LATENESS, most, remembered),
-            now=self.bucket.clock + skew,
-            in_time=lambda: not slow,
-        )
+        with mock.patch.object(arrival_extent, "TAIL", 2):
+            found = take(
+                cursor,
+                self.bucket.pages,
+                Bounds(LATENESS, most, remembered, looks),
+                now=self.bucket.clock + skew,
+                seconds=lambda: seconds,
+            )
         assert len(found.objects) <= most
         self.taken += found.objects
         self.cursor = found.cursor.text()
         marks = len(found.cursor.before) + len(found.cursor.taken)
         assert marks <= max(remembered, len(cursor.before) + len(cursor.taken))
+
+    @rule(extent=EXTENTS)
+    def believe_another_extent(self, extent: Extent) -> None:
+        """What is known of the list's length decides nothing about what is taken."""
+        self.cursor = replace(Cursor.of(self.cursor), extent=extent).text()
+
+    @rule()
+    def come_from_an_earlier_version(self) -> None:
+        read = json.loads(Cursor.of(self.cursor).text())
+        del read["extent"]
+        self.cursor = json.dumps(read)
 
     def _forget(self, key: str) -> None:
         gone = self.bucket.objects.pop(key, None)
@@ -122,7 +112,7 @@ class Arrivals(RuleBasedStateMachine):
         """In the end nothing is lost, however little a tick may take and remember."""
         for _ in range(400):
             self.bucket.clock += LATENESS
-            self.tick(2, 1, False, 0)
+            self.tick(2, 1, 0.0, 1, 0)
         self.nothing_is_taken_twice()
         assert set(self.taken) == self.stored - self.missed
 
@@ -194,7 +184,7 @@ def test_what_a_tick_looks_at_is_bounded_where_it_takes_its_most() -> None:
         bucket.put(f"{number:02}")
     first = tick(bucket, Cursor(), most=5)
     assert (first.seen, first.more, first.cursor.at) == (10, True, "04")
-    second = tick(bucket, first.cursor, most=1000, in_time=lambda: False)
+    second = tick(bucket, first.cursor, most=1000, seconds=lambda: 20.0)
     assert (second.seen, second.more, keys(second)[0]) == (10, True, "05")
 
 
@@ -202,7 +192,7 @@ def test_without_what_was_there_before() -> None:
     bucket = Bucket(page=2)
     for key in ("a", "b", "c"):
         bucket.put(key, late=5)
-    slow = tick(bucket, Cursor(), existing=False, in_time=lambda: False)
+    slow = tick(bucket, Cursor(), existing=False, seconds=lambda: 20.0)
     assert (keys(slow), slow.more) == ([], True)
     first = tick(bucket, slow.cursor, existing=False)
     bucket.put("d")
@@ -234,12 +224,25 @@ def test_each_version_has_its_fingerprint(other: StoredObject) -> None:
 MARKS = st.frozensets(st.binary(min_size=8, max_size=8), max_size=5)
 
 
-@given(st.builds(Cursor, st.none() | st.integers(), st.none() | st.integers(), st.text(), MARKS, MARKS))
+@given(st.builds(Cursor, st.none() | st.integers(), st.none() | st.integers(), st.text(), MARKS, MARKS, EXTENTS))
 def test_a_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
     assert Cursor.of(cursor.text()) == cursor
 
 
-@pytest.mark.parametrize("text", ["yesterday", "{}", "[]", "3", '{"since": "a", "until": 1, "at": ""}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "{}",
+        "[]",
+        "3",
+        '{"since": "a", "until": 1, "at": ""}',
+        "[" * 100_000,
+        Cursor().text().replace('"size": 0', '"size": -1'),
+        Cursor().text().replace('"tail": ""', '"tail": 3'),
+        Cursor().text().replace('"seen": 0, ', ""),
+    ],
+)
 def test_another_cursor_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no cursor of this sensor"):
         Cursor.of(text)
@@ -247,4 +250,6 @@ def test_another_cursor_is_refused(text: str) -> None:
 
 def test_the_cursor_is_less_than_it_says() -> None:
     marks = frozenset(number.to_bytes(8, "big") for number in range(MOST_REMEMBERED))
-    assert len(Cursor(1 << 60, 1 << 60, "한" * 341, marks, frozenset()).text().encode()) < 150_000
+    key = "한" * 341
+    cursor = Cursor(1 << 60, 1 << 60, key, marks, frozenset(), Extent(1 << 60, key, 1 << 60, key))
+    assert len(cursor.text().encode()) < 150_000

@@ -12,8 +12,9 @@ import pytest
 from dagster import DagsterInstance, RunRequest, SensorDefinition, build_sensor_context
 
 from flowhub_assets.errors import InputError, TransferFailed
+from flowhub_assets.resources import s3_pages
 from flowhub_assets.runtime.s3_client import S3Limits
-from flowhub_assets.to_dagster import object_arrival
+from flowhub_assets.to_dagster import arrival_extent, object_arrival
 from flowhub_assets_tests.s3_server import S3Server, boto3_client, put_by_boto3
 from flowhub_assets_tests.s3_server import s3 as s3  # a fixture
 from flowhub_assets_tests.workflows import Workflows
@@ -201,6 +202,27 @@ def test_a_bucket(workflows: Workflows, instance: DagsterInstance, s3: S3Server)
     boto3_client(s3).delete_object(Bucket="bucket", Key="inbox/보고서 1+1.csv")
     put_by_boto3(s3, "inbox/b.csv", b"")
     assert sensor.keys() == ["inbox/b.csv"]
+
+
+def test_a_long_list_over_several_looks_and_its_end_at_each(
+    workflows: Workflows, instance: DagsterInstance, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_arrival, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(arrival_extent, "TAIL", 3)
+    monkeypatch.setattr(s3_pages, "_PAGE", 3)
+    for number in range(24):
+        (s3.folder / "bucket" / "inbox").mkdir(exist_ok=True)
+        (s3.folder / "bucket" / "inbox" / f"{number:02}.csv").touch()
+    sensor = Sensor(workflows, instance, ", looks: 4, existing: false", env=s3.env())
+    assert sensor.keys() == []
+    for key in ("inbox/12+.csv", "inbox/20.csv", "inbox/24.csv"):
+        put_by_boto3(s3, key, b"new")
+    looks = [(sensor.keys(), sensor.skipped) for _ in range(6)]
+    found = [key for keys, _ in looks for key in keys]
+    assert "inbox/24.csv" in looks[0][0], "what sorts behind all others is found at once"
+    assert sorted(found) == ["inbox/12+.csv", "inbox/20.csv", "inbox/24.csv"]
+    told = " at its end; the list is long, the next look goes on behind 'inbox/"
+    assert any(why.startswith("nothing new among 9 objects") and told in why for _, why in looks)
 
 
 def test_a_storage_that_is_away(

@@ -48,6 +48,9 @@ class ObjectArrival(Node):
         lateness: Seconds = Field(
             3600, ge=0, description="How late an object may come: a long upload has the time of its start."
         )
+        looks: int = Field(
+            10, ge=1, le=100, description="Over how many looks a long list is gone through; each sees its end as well."
+        )
         existing: bool = Field(True, description="Whether objects count that were there before the first look.")
 
     class Input(NodeInput):
