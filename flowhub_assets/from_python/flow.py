@@ -172,6 +172,7 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         **_at_most(words.get("concurrency")),
         "priority": options.whole_number("priority", words.get("priority"), 10),
         "queue": options.text("queue", words.get("queue"), "nightly"),
+        "imports": options.texts("imports", words.get("imports"), "sklearn.ensemble"),
         "triggers": (
             *_webhook(words.get("webhook")),
             *_object_arrival(words.get("object_arrival")),
@@ -241,7 +242,7 @@ def flow(
     path: Optional[str] = None,
     schedule: Optional[Union[str, timedelta]] = None,
     timezone: Optional[str] = None,
-    partitions: Optional[Mapping[str, str]] = None,
+    partitions: Optional[Mapping[str, Union[str, Sequence[str]]]] = None,
     deadline: Optional[Union[float, timedelta]] = None,
     freshness: Optional[Union[float, timedelta]] = None,
     dedupe: Optional[Mapping[str, Any]] = None,
@@ -255,6 +256,7 @@ def flow(
     priority: int = 0,
     queue: Optional[str] = None,
     owners: Optional[Sequence[str]] = None,
+    imports: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], Flow]: ...
 
 
@@ -267,8 +269,10 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     the class of what the flow returns, ``grpc`` the method of a .proto that starts it, file.proto:pkg.Service.Method.
     ``on_failure`` is the task that runs once when the run has failed. With ``partitions={'every': 'daily', 'start':
     '2026-01-01'}`` (or hourly, weekly, monthly) each run is about one span of time, args['env']['partition']: its
-    key, start and end. A run that takes longer than ``deadline``, and a last success older than ``freshness``
-    (seconds or a timedelta), is told by an alert. What starts by itself starts once for each key of
+    key, start and end; with ``partitions={'data_set': ['iris', 'titanic'], 'model': ['small', 'large']}``, one or two
+    lists of keys, about one key of each, {'key': 'iris|small', 'data_set': 'iris', 'model': 'small'}. A run that
+    takes longer than ``deadline``, and a last success older than ``freshness`` (seconds or a timedelta), is told by
+    an alert. What starts by itself starts once for each key of
     ``dedupe={'key': '{{$today}}', 'lifetime': 3600}``, which is held so many seconds. ``schedule`` is a cron
     expression of five fields, a preset (@hourly, @daily, @weekly, @monthly, @yearly) or a timedelta, read in
     ``timezone`` (an IANA name, UTC if none is given).
@@ -283,6 +287,8 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew since. At
     most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher
     ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
+    ``imports=['sklearn.ensemble']`` are modules that the process of a run imports once: the processes of its tasks are
+    forked from it and need not import them again.
     ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
     Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and
     description default to the function's own and its docstring.

@@ -22,7 +22,7 @@ _TASK_WORDS = (
 _FLOW_WORDS = (
     "description namespace params result grpc tags volumes labels annotations service_account_name image_pull_secrets"
     " on_failure airflow_sidecar_image repo path schedule timezone webhook object_arrival run_status model_alias"
-    " partitions deadline freshness dedupe automation deps concurrency priority queue owners"
+    " partitions deadline freshness dedupe automation deps concurrency priority queue owners imports"
 ).split()
 _BOTH = ["name", "env"]
 

@@ -176,6 +176,7 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "partitions": Partitions,
         "dedupe": Dedupe,
         "deps": [str],
+        "imports": [str],
     },
     Task: {
         "needs": [str],

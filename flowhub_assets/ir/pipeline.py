@@ -174,6 +174,8 @@ class Pipeline:
 
     ``automation`` says when Dagster makes its assets by itself: eager, on_missing, or a cron expression in UTC.
     ``deps`` are assets outside the pipeline that its first ones come after, each as its key: wines/table.
+
+    ``imports`` are modules that the process of a run imports once, and the processes of its tasks then have.
     """
 
     name: str
@@ -211,6 +213,7 @@ class Pipeline:
     dedupe: Optional[Dedupe] = None
     automation: Optional[str] = None
     deps: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises KeyError."""

@@ -11,6 +11,7 @@ from typing import Any
 from flowhub_assets.ir import cron
 from flowhub_assets.ir.alias_checks import MODEL_ALIAS, alias_faults
 from flowhub_assets.ir.arrival_checks import arrival_faults
+from flowhub_assets.ir.partition_checks import key_faults
 from flowhub_assets.ir.pipeline import Pipeline, Source
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.spelling import did_you_mean, listed
@@ -100,9 +101,9 @@ def _trigger_faults(trigger: Trigger, where: Source) -> Iterator[Problem]:
     elif kind == "object-arrival":
         yield from signature_faults(trigger.config, where)
         yield from arrival_faults(trigger.config, where)
-
     elif kind == MODEL_ALIAS:
         yield from alias_faults(trigger.config, where)
+
 
 def _asset_faults(keys: object, where: Source) -> Iterator[Problem]:
     effect, remedy = "it would never start a run", "name assets by their keys: assets: [wines/table]"
@@ -136,9 +137,12 @@ def _run_faults(config: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Probl
 
 
 def partitions_are_legal(pipeline: Pipeline) -> Iterator[Problem]:
-    """Partitions are hourly, daily, weekly or monthly, from a date on, in a timezone that exists."""
-    if pipeline.partitions is not None:
-        yield from _partition_faults(pipeline.partitions, pipeline.source)
+    """Partitions are hourly, daily, weekly or monthly, from a date on, in a timezone that exists; or keys."""
+    partitions = pipeline.partitions
+    if partitions is not None and partitions.dimensions:
+        yield from key_faults(pipeline, partitions)
+    elif partitions is not None:
+        yield from _partition_faults(partitions, pipeline.source)
 
 
 def _partition_faults(partitions: Partitions, where: Source) -> Iterator[Problem]:

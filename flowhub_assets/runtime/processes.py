@@ -17,6 +17,7 @@ from flowhub_assets.runtime.json_form import to_json_form
 from flowhub_assets.runtime.light_call import Bell, LightCall, stop_calls
 from flowhub_assets.runtime.loops import at_a_time, body_of, loop_items, run_items
 from flowhub_assets.runtime.outcome import Event, TaskOutcome
+from flowhub_assets.runtime.preload import preload
 from flowhub_assets.runtime.retrying import retry_delay, worth_retry
 from flowhub_assets.runtime.run_state import Run
 from flowhub_assets.runtime.step import Runnable, StepResult, error_value
@@ -147,6 +148,7 @@ class Workers:
         if attempt.in_thread:
             self._bell = self._bell or Bell()
             return LightCall(partial(self._call, attempt), attempt.task.name, attempt.cancellation, self._bell)
+        preload(self._run.pipeline.imports)
         return Child(
             self._body(attempt, in_child=True),
             attempt.task.name,

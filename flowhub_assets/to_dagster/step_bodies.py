@@ -17,6 +17,7 @@ from typing_extensions import override
 from flowhub_assets.ir.pipeline import Task
 from flowhub_assets.runtime.child import run_in_child
 from flowhub_assets.runtime.imports import importable
+from flowhub_assets.runtime.preload import preload
 from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env
 from flowhub_assets.runtime.step_context import StepContext, current_step, step_context
 
@@ -50,6 +51,7 @@ def call_body(
     with step_context(mine):
         if task.run_on == "engine":
             return run_step(task, body, inputs, env, ends_run=ends_run)
+        preload(runnable.pipeline.imports)
         take_line = partial(_take_line, context.log)
         result: StepResult = run_in_child(call_in_child, timeout=task.timeout, name=task.name, on_line=take_line)
         return result

@@ -15,7 +15,7 @@ from flowhub_assets.errors import InputError
 from flowhub_assets.ir.encoding import VERSION, from_dict, plain, to_dict
 from flowhub_assets.ir.pipeline import Asset, Check, Edge, Loop, Node, Pipeline, Retry, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule, Trigger
 
 TEXT = st.text(max_size=6)
 WORD = st.text(min_size=1, max_size=6)
@@ -133,12 +133,13 @@ PIPELINES = st.builds(
     fuse=st.booleans(),
     labels=st.dictionaries(TEXT, TEXT, max_size=2),
     image_pull_secrets=tuples(TEXT),
-    partitions=st.none() | st.builds(Partitions, TEXT, TEXT, TEXT),
+    partitions=st.none() | st.builds(Partitions, TEXT, TEXT, TEXT, tuples(st.builds(Dimension, TEXT, tuples(TEXT)))),
     deadline=st.none() | FLOAT,
     freshness=st.none() | FLOAT,
     dedupe=st.none() | st.builds(Dedupe, TEXT, FLOAT),
     automation=OPTIONAL,
     deps=tuples(TEXT),
+    imports=tuples(TEXT),
 )
 SMALL = Pipeline(
     "flow", (Task("one", ("$args",), Source("/flows/workflow.py", 3), "one"),), Source("/flows/workflow.py", 7)
@@ -191,7 +192,8 @@ def test_every_field_is_made_up_above() -> None:
                 ahead += [getattr(value, field.name) for field in fields(value)]
 
     look()
-    kinds = (Pipeline, Task, Placement, Retry, Node, Edge, Loop, Asset, Trigger, Schedule, Partitions, Dedupe)
+    triggers = (Trigger, Schedule, Partitions, Dimension, Dedupe)
+    kinds = (Pipeline, Task, Placement, Retry, Node, Edge, Loop, Asset, *triggers)
     assert {kind: {field.name for field in fields(kind)} - seen[kind] for kind in kinds} == {
         kind: set() for kind in kinds
     }
