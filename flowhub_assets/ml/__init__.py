@@ -24,27 +24,39 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
     from flowhub_assets.ml.data_sets import DataSet as DataSet
     from flowhub_assets.ml.data_sets import schema_faults as schema_faults
+    from flowhub_assets.ml.hyperparameters import MODELS as MODELS
+    from flowhub_assets.ml.hyperparameters import Hyperparameters as Hyperparameters
+    from flowhub_assets.ml.logged_models import load_model as load_model
+    from flowhub_assets.ml.mlflow_runs import close_runs as close_runs
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
     from flowhub_assets.ml.splitting import split as split
     from flowhub_assets.ml.tables import read_table as read_table
     from flowhub_assets.ml.tables import update_table as update_table
+    from flowhub_assets.ml.training import train as train
+    from flowhub_assets.ml.training_figures import training_plots as training_plots
     from flowhub_assets.ml.validation import csv_of as csv_of
     from flowhub_assets.ml.validation import validate_csv as validate_csv
 
 # No module here may be called like a public name: importing it would put the module in the name's place.
 _HOME = {
-    "DATA_SETS": "flowhub_assets.ml.data_sets",
     "Column": "flowhub_assets.ml.schema",
+    "DATA_SETS": "flowhub_assets.ml.data_sets",
     "DataSet": "flowhub_assets.ml.data_sets",
     "Fault": "flowhub_assets.ml.schema",
+    "Hyperparameters": "flowhub_assets.ml.hyperparameters",
+    "MODELS": "flowhub_assets.ml.hyperparameters",
+    "close_runs": "flowhub_assets.ml.mlflow_runs",
     "csv_of": "flowhub_assets.ml.validation",
     "load_data_set": "flowhub_assets.ml.data_set_files",
+    "load_model": "flowhub_assets.ml.logged_models",
     "publish": "flowhub_assets.ml.data_set_versions",
     "published": "flowhub_assets.ml.data_set_versions",
     "read_table": "flowhub_assets.ml.tables",
     "schema_faults": "flowhub_assets.ml.data_sets",
     "split": "flowhub_assets.ml.splitting",
+    "train": "flowhub_assets.ml.training",
+    "training_plots": "flowhub_assets.ml.training_figures",
     "update_table": "flowhub_assets.ml.tables",
     "validate_csv": "flowhub_assets.ml.validation",
 }
