@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Bytes of a file of rows; what is larger belongs into a warehouse, not into one process's memory.
 MOST_BYTES = 256 * 1024 * 1024
 
+#: The object that brings new rows of a data set.
+INCOMING = "incoming/{name}.csv"
+
 _TITANIC_NAMES = {
     "pclass": "passenger_class",
     "sibsp": "siblings_spouses",
@@ -35,9 +38,10 @@ _HOUSING_NAMES = {
 def load_data_set(name: str, env: Mapping[str, Any], url: str | None = None) -> tuple[DataFrame, str]:
     """The rows of a data set, and in words where they come from.
 
-    They come from ``url``, else from the profile's ``IRIS_URL`` (TITANIC_URL, HOUSING_URL), else from the package
-    that ships them. A URL is http(s), or an object of the profile's storage; it gives CSV with a header. Rows that
-    fit the schema have its types; rows that do not stay as they are, for ``schema_faults`` to tell.
+    They come from ``url``, else from the profile's ``IRIS_URL`` (TITANIC_URL, HOUSING_URL), else from the object
+    ``incoming/iris.csv`` of the profile's storage, where there is one, else from the package that ships them. A URL
+    is http(s), or an object of the storage; it gives CSV with a header. Rows that fit the schema have its types;
+    rows that do not stay as they are, for ``schema_faults`` to tell.
 
     Raises InputError for an unknown name, a URL that cannot be read and a file that is no CSV; StorageError.
     """
@@ -46,6 +50,10 @@ def load_data_set(name: str, env: Mapping[str, Any], url: str | None = None) -> 
     given = url or env.get(key) or ""
     if not isinstance(given, str):
         raise InputError(f"{key} is {type(given).__name__}, not text", remedy=f"Write {key} as a URL.")
+    if not given:
+        arrived = INCOMING.format(name=name)
+        storage = get_storage(env)
+        given = storage.url(arrived) if storage.exists(arrived) else ""
     if given:
         frame, source = _read(given, key, env), url_without_secrets(given)
     else:

@@ -41,6 +41,7 @@ SENSORS: dict[str, tuple[bool, str]] = {
     "on_failure": (True, "Initiating on_failure"),
     "flowhub_watch": (True, "nothing new is wrong"),
     "flowhub_queues": (True, "as they should be"),
+    "data_sets_objects": (False, "nothing new among 0 objects"),
     "inbox_report_objects": (False, "nothing new among 0 objects"),
 }
 
