@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowhub_assets.ml.data_set_files import load_data_set as load_data_set
+    from flowhub_assets.ml.data_set_files import read_source as read_source
     from flowhub_assets.ml.data_set_versions import publish as publish
     from flowhub_assets.ml.data_set_versions import published as published
     from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.mlflow_runs import close_runs as close_runs
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
+    from flowhub_assets.ml.serving.golden import ask_golden as ask_golden
+    from flowhub_assets.ml.serving.servers import build_bentos as build_bentos
+    from flowhub_assets.ml.serving.servers import start_servers as start_servers
+    from flowhub_assets.ml.serving.switching import serve as serve
+    from flowhub_assets.ml.serving.switching import stop_serving as stop_serving
+    from flowhub_assets.ml.serving.switching import switch_traffic as switch_traffic
     from flowhub_assets.ml.splitting import split as split
     from flowhub_assets.ml.tables import read_table as read_table
     from flowhub_assets.ml.tables import update_table as update_table
@@ -46,15 +53,22 @@ _HOME = {
     "Fault": "flowhub_assets.ml.schema",
     "Hyperparameters": "flowhub_assets.ml.hyperparameters",
     "MODELS": "flowhub_assets.ml.hyperparameters",
+    "ask_golden": "flowhub_assets.ml.serving.golden",
+    "build_bentos": "flowhub_assets.ml.serving.servers",
     "close_runs": "flowhub_assets.ml.mlflow_runs",
     "csv_of": "flowhub_assets.ml.validation",
     "load_data_set": "flowhub_assets.ml.data_set_files",
     "load_model": "flowhub_assets.ml.logged_models",
     "publish": "flowhub_assets.ml.data_set_versions",
     "published": "flowhub_assets.ml.data_set_versions",
+    "read_source": "flowhub_assets.ml.data_set_files",
     "read_table": "flowhub_assets.ml.tables",
     "schema_faults": "flowhub_assets.ml.data_sets",
+    "serve": "flowhub_assets.ml.serving.switching",
     "split": "flowhub_assets.ml.splitting",
+    "start_servers": "flowhub_assets.ml.serving.servers",
+    "stop_serving": "flowhub_assets.ml.serving.switching",
+    "switch_traffic": "flowhub_assets.ml.serving.switching",
     "train": "flowhub_assets.ml.training",
     "training_plots": "flowhub_assets.ml.training_figures",
     "update_table": "flowhub_assets.ml.tables",

@@ -1,0 +1,185 @@
+"""What runs inside BentoML's workers: one model, read from the bento's own files, its checks and its counters.
+
+BentoML reads annotations as they are, so this module has no postponed ones.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from flowhub_assets.errors import FlowhubError, InputError, ParamsRefused
+from flowhub_assets.ml.serving.rows import MOST_BYTES, MOST_ROWS, rows_of
+
+#: So many rows and more are predicted beside the event loop, which answers others meanwhile.
+_MANY = 50
+_SECONDS = 30
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Answer(pydantic.BaseModel):
+    """One prediction for each row, in their order."""
+
+    predictions: list[Any]
+    probabilities: list[dict[str, float]] | None = pydantic.Field(
+        default=None, description="Of each row, by class; null for a model of numbers."
+    )
+    model: str
+    version: str
+
+
+def service_of(folder: Path) -> Any:
+    """The BentoML service of the bento whose source is ``folder``: serving.json, and the model's files beside it."""
+    import bentoml
+
+    told = json.loads((folder / "serving.json").read_text("utf-8"))
+    schema = pydantic.WithJsonSchema(_rows_schema(told))
+
+    class Served:
+        def __init__(self) -> None:
+            self.model = CountedModel(told, _predictor(folder / "model"))
+
+        async def predict(self, rows: Annotated[Any, schema], /) -> Answer:
+            from starlette.responses import Response
+
+            try:
+                # A Response goes out as it is; an Answer would go through two more models of BentoML's.
+                text = (
+                    self.model.answer(rows) if len(rows) < _MANY else await asyncio.to_thread(self.model.answer, rows)
+                )
+            except InputError as error:
+                return Response(refusal(error), 400, media_type="application/json")  # type: ignore[return-value]
+            return Response(text, media_type="application/json")  # type: ignore[return-value]
+
+    names = ", ".join(told["columns"])
+    Served.__name__ = Served.__qualname__ = told["model"]
+    Served.__doc__ = f"{told['model']}, version {told['version']} of MLflow's registry. {told['description']}"
+    Served.predict.__doc__ = f"Predicts {told['target']} of each row. A row is [{names}]."
+    Served.predict = bentoml.api(route="/predict")(Served.predict)  # type: ignore[method-assign]
+    made = bentoml.service(
+        name=told["model"],
+        workers=told["workers"],
+        threads=1,
+        traffic={"timeout": _SECONDS, "max_concurrency": 256},
+        logging={"access": {"enabled": False}},
+    )(Served)
+    made.add_asgi_middleware(CheckedBody)
+    return made
+
+
+class CountedModel:
+    """A model that answers in JSON and counts what it has said."""
+
+    def __init__(self, told: dict[str, Any], predictor: Any) -> None:
+        # Imported here: BentoML says where workers write their counts only after it has read the service.
+        from prometheus_client import Counter, Histogram
+
+        self._predictor = predictor
+        self._told = {"model": told["model"], "version": told["version"]}
+        self._classes = told["classes"]
+        labels = (told["model"], told["version"])
+        if self._classes:
+            counter = Counter("flowhub_model_predictions", "Predictions, by class.", ("model", "version", "prediction"))
+            self._counts = {one: counter.labels(*labels, one) for one in self._classes}
+        else:
+            self._values = Histogram(
+                "flowhub_model_prediction",
+                "Predicted numbers; the bounds are deciles of what the model predicts of its training rows.",
+                ("model", "version"),
+                buckets=told["reference"]["edges"],
+            ).labels(*labels)
+
+    def answer(self, rows: list[Any]) -> str:
+        """The JSON text of an Answer. Raises InputError for rows that the model does not take."""
+        scored = self._predictor.scores(rows)
+        predictions = self._predictor.answers(scored)
+        if self._classes:
+            probabilities = [dict(zip(self._classes, one, strict=True)) for one in scored.tolist()]
+            for one in predictions:
+                self._counts[one].inc()
+        else:
+            probabilities = None
+            for one in predictions:
+                self._values.observe(one)
+        said = {"predictions": predictions, "probabilities": probabilities, **self._told}
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+class CheckedBody:
+    """Refuses what is no list of rows, with the reason, before BentoML reads it; an ASGI middleware."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Passes on everything but POST /predict as it is."""
+        if scope["type"] != "http" or scope["path"] != "/predict" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MOST_BYTES:
+                await _refuse(send, 413, ParamsRefused(f"the body has more than {MOST_BYTES:,} bytes"))
+                return
+        try:
+            rows_of(bytes(body))
+        except ParamsRefused as error:
+            await _refuse(send, 400, error)
+            return
+        # It is JSON, whatever the caller calls it: curl's -d says that it is a form.
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+        told = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+        await self._app(told, _again(bytes(body), receive), send)
+
+
+def refusal(error: FlowhubError) -> bytes:
+    """What a caller reads of a request that is not answered."""
+    return json.dumps({"error": error.what, "remedy": error.remedy}, ensure_ascii=False).encode()
+
+
+async def _refuse(send: _Send, status: int, error: FlowhubError) -> None:
+    text = refusal(error)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+def _again(body: bytes, receive: _Receive) -> _Receive:
+    unread: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> MutableMapping[str, Any]:
+        return unread.pop() if unread else await receive()
+
+    return next_message
+
+
+def _rows_schema(told: dict[str, Any]) -> dict[str, Any]:
+    names = told["columns"]
+    return {
+        "type": "array",
+        "title": "Rows",
+        "description": f"Rows, each with {', '.join(names)}, in this order.",
+        "minItems": 1,
+        "maxItems": MOST_ROWS,
+        "items": {"type": "array", "minItems": len(names), "maxItems": len(names), "items": {}},
+        "example": [told["example"]],
+    }
+
+
+def _predictor(folder: Path) -> Any:
+    # Its libraries are for the workers; who builds the bento reads this module without them.
+    from flowhub_assets.ml.model_files import read_model
+
+    return read_model(str(folder))
