@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from flowhub_assets.ir.pipeline import Asset, Loop, Pipeline, Retry, Task
 from flowhub_assets.ir.placement import Placement
 from flowhub_assets.ir.task_tree import all_tasks
-from flowhub_assets.ir.triggers import Schedule, Trigger
+from flowhub_assets.ir.triggers import Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
 from flowhub_assets.nodes.references import task_uses, used_nodes
 
@@ -53,7 +53,7 @@ def document(pipeline: Pipeline) -> _Document:
             "params": _params(pipeline),
             "profiles": _json(pipeline.profiles) or None,
             "variables": _json(pipeline.variables) or None,
-            "partitions": _fields(pipeline.partitions, _PARTITIONS) if pipeline.partitions else None,
+            "partitions": _partitions(pipeline.partitions) if pipeline.partitions else None,
             **_fields(pipeline, ("deadline", "freshness")),
             "dedupe": _fields(pipeline.dedupe, ("key", "lifetime")) if pipeline.dedupe else None,
             **_fields(pipeline, ("automation", "deps", "concurrency", "priority", "queue", "fuse")),
@@ -176,6 +176,12 @@ def _asset(asset: Asset) -> Any:
 def _trigger(trigger: Trigger) -> _Document:
     timed = _schedule(trigger.schedule, "schedule") if trigger.schedule else {}
     return _kept({"type": trigger.type, **timed, "config": _json(trigger.config) or None})
+
+
+def _partitions(partitions: Partitions) -> _Document:
+    if partitions.dimensions:
+        return {dimension.name: list(dimension.keys) for dimension in partitions.dimensions}
+    return _fields(partitions, _PARTITIONS)
 
 
 def _schedule(schedule: Schedule, cron: str) -> _Document:

@@ -114,7 +114,8 @@ def get_parser() -> argparse.ArgumentParser:
     add("--job", metavar="DIR", help="a folder with input.json and run.json; made if it is not there")
     add("--run-log", metavar="PATH", help="where inputs and outputs of the tasks are kept (default: run.json)")
     add("--resume", action="store_true", help="go on with the run log: what has an output is not run again")
-    add("--partition", metavar="KEY", help="the partition that the run is about (default: the one that ended last)")
+    about = "what the run is about (default: the span that ended last); of keys several: 'iris|*', model=small, '*'"
+    add("--partition", metavar="KEY", help=about)
     add("--export", metavar="TARGET", help="write the flow for another system, airflow for one, and run nothing")
     parser.complete = True  # type: ignore[attr-defined]
     return parser

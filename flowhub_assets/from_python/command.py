@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -25,7 +26,9 @@ from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.runtime.given_params import require_params
 from flowhub_assets.runtime.local import new_run_id, run_pipeline
+from flowhub_assets.runtime.matrix import file_name
 from flowhub_assets.runtime.outcome import Outcome
+from flowhub_assets.runtime.partitions import PARTITION
 from flowhub_assets.runtime.profiles import choose_profile
 from flowhub_assets.runtime.run_log import RunLog, kept_outputs, read_run_log
 from flowhub_assets.runtime.step import Runnable
@@ -45,11 +48,11 @@ class _Asked:
     log: RunLog
     params: Mapping[str, Any]
 
-    def finish(self, outcome: Outcome, log: RunLog) -> int:
+    def finish(self, outcome: Outcome) -> int:
         """Writes the output, tells how the run ended, and returns the exit code."""
         if outcome.ok and self.arguments.output:
-            summary.write_output(self.arguments.output, outcome)
-        print(summary.told(self.runnable.pipeline, self.arguments, outcome, log), file=sys.stderr)
+            summary.write_output(self.arguments.output, outcome.value)
+        print(summary.told(self.runnable.pipeline, self.arguments, outcome, self.log), file=sys.stderr)
         return 0 if outcome.ok else FAILED
 
 
@@ -67,40 +70,59 @@ def run_command(runnable: Runnable, arguments: argparse.Namespace, texts: Mappin
         raise InputError(
             "--output names a folder", where=arguments.output, effect="Nothing was run.", remedy="Name a file in it."
         )
-    profile |= _partition(runnable.pipeline, arguments.partition)
+    windows = _windows(runnable.pipeline, arguments.partition)
     params = params_of_texts(runnable.pipeline, texts)
     job_input, log_path = _job_files(arguments)
     asked = _Asked(runnable, arguments, profile, job_input, read_run_log(log_path), params)
-    return _run_task(asked) if arguments.task else _run_flow(asked)
+    if len(windows) > 1:
+        return _run_each(asked, windows)
+    if windows:
+        asked.profile[PARTITION] = windows[0]
+    return _run_task(asked) if arguments.task else asked.finish(_run_flow(asked))
 
 
-def _partition(pipeline: Pipeline, key: Optional[str]) -> dict[str, object]:
-    """What the run's profile holds beside its own values. Raises InputError for a key that is none."""
-    if pipeline.partitions is None and key is None:
-        return {}
-    from datetime import datetime, timezone
+def _windows(pipeline: Pipeline, text: Optional[str]) -> Sequence[Mapping[str, str]]:
+    if pipeline.partitions is None and text is None:
+        return ()
+    from flowhub_assets.from_python.about import partitions_named  # needs the zones' data
 
-    from flowhub_assets.runtime.partitions import PARTITION, last_ended, window_of  # they need the zones' data
+    return partitions_named(pipeline, text)
 
-    if pipeline.partitions is None:
-        raise InputError(
-            f"--partition {key}: pipeline {pipeline.name!r} has no partitions",
-            where=pipeline.source,
-            effect="Nothing was run.",
-            remedy="Leave it out, or ask for them: every: daily, start: '2026-01-01'.",
-        )
-    if key is not None:
-        return {PARTITION: window_of(pipeline.partitions, key)}
-    window = last_ended(pipeline.partitions, datetime.now(timezone.utc))
-    if window is None:
-        raise InputError(
-            "no partition has ended yet",
-            where=pipeline.source,
-            effect="Nothing was run.",
-            remedy=f"Name one: --partition {pipeline.partitions.start}.",
-        )
-    print(f"flowhub: {pipeline.name}, partition {window['key']}", file=sys.stderr)
-    return {PARTITION: window}
+
+def _run_each(asked: _Asked, windows: Sequence[Mapping[str, str]]) -> int:
+    """One run for each of several partitions, one after another; a failure ends none of the others."""
+    arguments = asked.arguments
+    results: dict[str, Any] = {}
+    failed: list[str] = []
+    for given, word in ((arguments.id, "--id"), (arguments.task, "--task")):
+        if given:
+            raise InputError(
+                f"{word} and several partitions exclude each other",
+                where=f"--partition {arguments.partition}",
+                effect="Nothing was run.",
+                remedy=f"Name one: --partition {shlex.quote(windows[0]['key'])}.",
+            )
+    source = arguments.input or asked.job_input
+    params = {**(read_flow_input(source) if source else {}), **asked.params}  # standard input is read once
+    stem, ending = os.path.splitext(asked.log.path)
+    for window in windows:
+        key = window["key"]
+        path = f"{stem}-{file_name(key)}{ending}"
+        own = {**vars(arguments), "input": None, "output": None, "partition": key, "run_log": path}
+        log = read_run_log(path)
+        own["resume"] = arguments.resume and bool(log.entries)  # one that had not begun begins now
+        profile = {**asked.profile, PARTITION: window}
+        one = _Asked(asked.runnable, argparse.Namespace(**own), profile, None, log, params)
+        print(f"flowhub: {asked.runnable.pipeline.name}, partition {key}", file=sys.stderr)
+        outcome = _run_flow(one)
+        results[key] = outcome.value
+        if one.finish(outcome):
+            failed.append(key)
+    told = f"; failed: {', '.join(failed)}" if failed else ""
+    print(f"flowhub: {len(windows) - len(failed)} of {len(windows)} partitions succeeded{told}", file=sys.stderr)
+    if arguments.output and not failed:
+        summary.write_output(arguments.output, results)
+    return FAILED if failed else 0
 
 
 def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
@@ -125,7 +147,7 @@ def _job_files(arguments: argparse.Namespace) -> tuple[str | None, str]:
     )
 
 
-def _run_flow(asked: _Asked) -> int:
+def _run_flow(asked: _Asked) -> Outcome:
     runnable, arguments, log = asked.runnable, asked.arguments, asked.log
     pipeline = runnable.pipeline
     source = arguments.input or asked.job_input
@@ -144,7 +166,7 @@ def _run_flow(asked: _Asked) -> int:
     print(f"flowhub: {pipeline.name}, run {run_id}, profile {arguments.env}", file=sys.stderr)
     progress = progress_for(pipeline, finished)
     try:
-        outcome = run_pipeline(
+        return run_pipeline(
             runnable,
             flow_input,
             profile=asked.profile,
@@ -159,7 +181,6 @@ def _run_flow(asked: _Asked) -> int:
         raise
     finally:
         progress.close()
-    return asked.finish(outcome, log)
 
 
 def _require_own_log(pipeline: Pipeline, log: RunLog) -> None:
@@ -212,4 +233,4 @@ def _run_task(asked: _Asked) -> int:
         on_event=PlainLines().on_event,
         run_log=log,
     )
-    return asked.finish(outcome, log)
+    return asked.finish(outcome)

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from typing import Optional
+from typing import Any, Optional
 
 from flowhub_assets.errors import RunError, TaskFailed
 from flowhub_assets.from_python.arguments import command
@@ -25,9 +25,9 @@ def task_names(pipeline: Pipeline) -> list[str]:
     return [task.name for task in pipeline.tasks]
 
 
-def write_output(path: str, outcome: Outcome) -> None:
+def write_output(path: str, value: Any) -> None:
     """Writes the result as JSON, whole or not at all; '-' is standard output. Raises InputError."""
-    text = json.dumps(outcome.value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     if path == "-":
         sys.stdout.write(text)
     else:
@@ -98,7 +98,7 @@ def _output(arguments: argparse.Namespace, outcome: Outcome) -> str:
 def _resume_command(arguments: argparse.Namespace) -> str:
     """The command that goes on; a script's own arguments are left out, for one may be a password."""
     words = [*command(), "--resume"]
-    for option in ("env", "flow", "input", "output", "job", "run_log"):
+    for option in ("env", "flow", "input", "output", "job", "run_log", "partition"):
         value = getattr(arguments, option, None)
         if value and (option, value) not in (("env", "default"), ("input", "-")):
             words += [f"--{option.replace('_', '-')}", value]

@@ -8,7 +8,7 @@ from typing import Any, Optional
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python import options
 from flowhub_assets.from_python.where import caller
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule
 
 
 def timing(words: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,12 +45,20 @@ def _schedule(value: object, timezone: Optional[str], partitioned: bool) -> Opti
 
 
 def _partitions(value: object, zone: Optional[str]) -> Optional[Partitions]:
-    example = "{'every': 'daily', 'start': '2026-01-01'}"
+    example = "{'every': 'daily', 'start': '2026-01-01'}, or lists of keys, {'model': ['small', 'large']}"
+    if isinstance(value, Mapping) and any(isinstance(keys, (list, tuple)) for keys in value.values()):
+        return Partitions(dimensions=tuple(_dimension(name, keys) for name, keys in value.items()))
     given = _fields("partitions", value, ("every", "start"), ("timezone",), example)
     if given is None:
         return None
     texts = {name: options.text(f"partitions[{name!r}]", given[name], "2026-01-01") or "" for name in given}
-    return Partitions(**{"timezone": zone or "UTC", **texts})
+    return Partitions(texts["every"], texts["start"], texts.get("timezone") or zone or "UTC")
+
+
+def _dimension(name: object, keys: object) -> Dimension:
+    if not isinstance(name, str):
+        raise options.wrong("a name in partitions", name, "a string: partitions={'model': ['small', 'large']}")
+    return Dimension(name, options.texts(f"partitions[{name!r}]", keys, "small"))
 
 
 def _dedupe(value: object) -> Optional[Dedupe]:

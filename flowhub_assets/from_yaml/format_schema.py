@@ -6,6 +6,7 @@ from typing import Any
 
 from flowhub_assets.from_yaml import entries, placing, triggers
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
+from flowhub_assets.ir.partition_checks import MOST_DIMENSIONS
 from flowhub_assets.ir.trigger_checks import ENDS, SPANS
 
 Schema = dict[str, Any]
@@ -20,6 +21,14 @@ _QUANTITY: Schema = {"type": ["string", "number"]}
 _WORD: Schema = {"type": ["string", "boolean", "integer"]}
 _CONDITION: Schema = {"type": ["string", "boolean"]}
 
+_KEYS: Schema = {
+    **_OBJECT,
+    "description": "The keys of one or two dimensions: {data_set: [iris, titanic], model: [small, large]}.",
+    "additionalProperties": {**_TEXTS, "minItems": 1, "uniqueItems": True},
+    "minProperties": 1,
+    "maxProperties": MOST_DIMENSIONS,
+}
+
 _AUTOMATION = "When Dagster makes the assets by itself: eager, on_missing, or a cron expression in UTC."
 
 
@@ -33,7 +42,7 @@ def pipeline_schema() -> Schema:
             "trigger": (_ref("trigger"), "When the pipeline starts."),
             "triggers": (_list(_ref("trigger")), "When the pipeline starts, where more than one thing starts it."),
             "schedule": (_ref("schedule"), "A schedule beside the triggers, as @flow(schedule=...) has it."),
-            "partitions": (_ref("partitions"), "The spans of time of which each run is about one."),
+            "partitions": (_ref("partitions"), "The spans of time, or the keys, of which each run is about one."),
             "deadline": (_ref("duration"), "How long a run may take; one that takes longer is told."),
             "freshness": (_ref("duration"), "How old the last success may be; an older one is told."),
             "dedupe": (_ref("dedupe"), "What starts by itself starts once for each key, for some time."),
@@ -193,14 +202,19 @@ def node_parts() -> dict[str, Schema]:
 
 def _timing() -> dict[str, Schema]:
     return {
-        "partitions": _object(
-            {
-                "every": ({"enum": list(SPANS)}, "How long each is; weeks begin on Sunday."),
-                "start": (_TEXT, "The first day: 2026-01-01."),
-                "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
-            },
-            required=("every", "start"),
-        ),
+        "partitions": {
+            "anyOf": [
+                _object(
+                    {
+                        "every": ({"enum": list(SPANS)}, "How long each is; weeks begin on Sunday."),
+                        "start": (_TEXT, "The first day: 2026-01-01."),
+                        "timezone": (_TEXT, "An IANA name: Asia/Seoul."),
+                    },
+                    required=("every", "start"),
+                ),
+                _KEYS,
+            ]
+        },
         "dedupe": _object(
             {
                 "key": (_TEXT, "A text, or a template: {{$today}}, {{$partition.key}}, {{params.city}}."),
@@ -221,6 +235,8 @@ def _trigger() -> Schema:
             "assets": (_list(_TEXT), "For asset: the keys of those that must have been made anew, wines/table."),
             "pipeline": (_TEXT, "For run: the pipeline whose runs start this one."),
             "status": ({"enum": list(ENDS)}, "For run: how such a run has ended; success if nothing is said."),
+            "model": (_TEXT, "For model-alias: a registered model of MLflow."),
+            "alias": (_TEXT, "For model-alias: the alias whose moves start a run: champion."),
             "config": (_OBJECT, "What a webhook or object-arrival is told."),
         },
         required=("type",),
@@ -235,8 +251,6 @@ def _trigger() -> Schema:
 def _placement() -> dict[str, Schema]:
     described: dict[str, tuple[Schema, str]] = {
         "image": (_TEXT, "The image to run in; it needs Python and nothing else."),
-            "model": (_TEXT, "For model-alias: a registered model of MLflow."),
-            "alias": (_TEXT, "For model-alias: the alias whose moves start a run: champion."),
         "cpu": (_QUANTITY, "Cores that it asks for: 2, 500m."),
         "memory": (_QUANTITY, "Memory that it asks for: 4Gi."),
         "gpu": ({"type": ["string", "integer", "null"]}, "GPUs that it asks for: 1, a preset of the profile, a100:2."),

@@ -8,7 +8,7 @@ from flowhub_assets.from_yaml.kind_values import UNKNOWN
 from flowhub_assets.from_yaml.section import Section
 from flowhub_assets.ir.spelling import did_you_mean, listed
 from flowhub_assets.ir.trigger_checks import SPANS
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule, Trigger
 from flowhub_assets.nodes import implied
 from flowhub_assets.nodes.references import template_uses
 from flowhub_assets.nodes.scope import DEDUPE_NAMES
@@ -58,10 +58,13 @@ def schedule(pipeline: Section) -> Schedule | None:
 
 
 def partitions(pipeline: Section) -> Partitions | None:
-    """The spans of time that runs are about."""
+    """The spans of time, or the keys, that runs are about."""
     section = pipeline.section("partitions", "{every: daily, start: '2026-01-01'}", "partitions")
     if section is None:
         return None
+    if any(isinstance(keys, list) for keys in section.data.values()):
+        names = [str(name) for name in section.data]
+        return Partitions(dimensions=tuple(Dimension(name, section.texts(name, "small, large")) for name in names))
     section.allow(("every", "start", "timezone"))
     every, start = section.one_of("every", SPANS), section.text("start", "'2026-01-01'")
     for key, example in (("every", "daily"), ("start", "'2026-01-01'")):

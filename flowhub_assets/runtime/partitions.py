@@ -1,16 +1,21 @@
-"""Partitions by time: which span each key stands for. Keys and spans are Dagster's own for the same partitions."""
+"""What a run is about: of partitions by time which span a key stands for, of those by keys (matrix.py) which cell.
+
+Keys and spans are Dagster's own for the same partitions.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import Optional
+from typing import Any, Optional
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.triggers import Partitions
+from flowhub_assets.runtime import matrix
 
-#: Under which name a task finds its run's partition in args['env']: an object with key, start and end.
+#: Under which name a task finds its run's partition in args['env']: an object with key, start and end, or a cell.
 PARTITION = "partition"
 
 Window = dict[str, str]
@@ -22,8 +27,10 @@ _HOURLY_KEY = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{2}):00([+-]\d{4})?", re.ASCII
 def window_of(partitions: Partitions, key: str) -> Window:
     """``{"key", "start", "end"}`` of a partition; start and end, which is not in it, as ISO 8601 with their offset.
 
-    Raises InputError for a key that is none of these partitions.
+    Of partitions by keys it is the cell. Raises InputError for a key that is none of these partitions.
     """
+    if partitions.dimensions:
+        return matrix.cell_of(partitions, key)
     try:
         begin = _begin(partitions, key)
     except ValueError:
@@ -39,17 +46,24 @@ def window_of(partitions: Partitions, key: str) -> Window:
 
 
 def last_ended(partitions: Partitions, now: datetime) -> Optional[Window]:
-    """The partition that ended last at ``now``, or ended at that moment; None if none has."""
+    """The partition by time that ended last at ``now``, or ended at that moment; None if none has."""
+    if partitions.dimensions:
+        return None
     begin = _floor(partitions, now.astimezone(_zone(partitions)))
     while _end(partitions, begin).timestamp() > now.timestamp():
         begin = _floor(partitions, _later(begin, -timedelta(seconds=1)))
     return _told(partitions, begin) if begin.timestamp() >= _first(partitions).timestamp() else None
 
 
-def latest_partition(pipeline: Pipeline) -> dict[str, Window]:
-    """What a run beside Dagster that names no partition adds to its profile: the one that has ended last, if any."""
-    if pipeline.partitions is None:
+def about(pipeline: Pipeline, profile: Mapping[str, Any]) -> dict[str, Window]:
+    """What a run beside Dagster adds to its ``profile`` where that names no partition: the one that has ended last.
+
+    Raises InputError where partitions are keys: none of them is the last.
+    """
+    if pipeline.partitions is None or PARTITION in profile:
         return {}
+    if pipeline.partitions.dimensions:
+        raise matrix.none_named(pipeline.partitions)
     window = last_ended(pipeline.partitions, datetime.now(timezone.utc))
     return {PARTITION: window} if window is not None else {}
 

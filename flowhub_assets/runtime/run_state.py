@@ -15,7 +15,7 @@ from flowhub_assets.runtime import outcome as told
 from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.joining import skip_reason
 from flowhub_assets.runtime.outcome import Event, Outcome, TaskOutcome
-from flowhub_assets.runtime.partitions import latest_partition
+from flowhub_assets.runtime.partitions import about
 from flowhub_assets.runtime.profiles import choose_profile
 from flowhub_assets.runtime.run_log import RunLog
 from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env, step_inputs
@@ -45,7 +45,7 @@ class Run:
         self.pipeline: Pipeline = runnable.pipeline
         self.flow_input = flow_input
         profile = choose_profile(self.pipeline, DEFAULT_PROFILE) if profile is None else profile
-        self.profile = {**latest_partition(self.pipeline), **profile}
+        self.profile = {**about(self.pipeline, profile), **profile}
         self.run_id = run_id
         self.outputs: dict[str, Mapping[str, Any]] = dict(finished)
         self.ended: dict[str, TaskOutcome] = {}

@@ -117,9 +117,11 @@ def _queue(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
 
 def _timing(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
     if pipeline.partitions is not None:
-        what = f"partitions ({pipeline.partitions.every}) are not exported"
+        keys = " and ".join(dimension.name for dimension in pipeline.partitions.dimensions)
+        what = f"partitions ({keys or pipeline.partitions.every}) are not exported"
         effect = "tasks find no partition: args['env'] has none, and {{$partition}} is null"
-        yield Problem(what, pipeline.source, effect, "give the span of time as a param of the DAG's run")
+        remedy = f"give the {keys or 'span of time'} as a param of the DAG's run"
+        yield Problem(what, pipeline.source, effect, remedy)
     parts: list[Pipeline | Asset] = [pipeline, *(task.asset for task in pipeline.tasks if task.asset is not None)]
     if any(one.automation is not None or one.deps for one in parts):
         what, remedy = "automation and deps are not exported", "write a trigger of type asset, a schedule there"

@@ -11,12 +11,17 @@ from dagster import (
     DailyPartitionsDefinition,
     HourlyPartitionsDefinition,
     MonthlyPartitionsDefinition,
+    MultiPartitionsDefinition,
+    PartitionsDefinition,
+    StaticPartitionsDefinition,
     TimeWindowPartitionsDefinition,
     WeeklyPartitionsDefinition,
 )
 
 from flowhub_assets.errors import InputError, ParamsRefused
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.ir.triggers import Partitions
+from flowhub_assets.runtime.matrix import none_named
 from flowhub_assets.runtime.partitions import PARTITION, last_ended, window_of
 
 #: The tag of a run in which Dagster keeps its partition.
@@ -32,39 +37,49 @@ _KINDS: dict[str, Callable[..., TimeWindowPartitionsDefinition]] = {
 }
 
 
-def partitions_definition(pipeline: Pipeline) -> TimeWindowPartitionsDefinition | None:
+def partitions_definition(pipeline: Pipeline) -> PartitionsDefinition[str] | None:
     """Dagster's definition of the pipeline's partitions, None if it has none."""
     asked = pipeline.partitions
     if asked is None:
         return None
+    if asked.dimensions:
+        by_name: dict[str, PartitionsDefinition[str]] = {
+            dimension.name: StaticPartitionsDefinition(list(dimension.keys)) for dimension in asked.dimensions
+        }
+        # Dagster's has two dimensions; with one key each is itself a partition.
+        return MultiPartitionsDefinition(by_name) if len(by_name) > 1 else next(iter(by_name.values()))
     # The start has no zone: it is that of the partitions.
     return _KINDS[asked.every](start_date=datetime.fromisoformat(asked.start), timezone=asked.timezone)
 
 
 def last_ended_key(pipeline: Pipeline, now: datetime) -> str | None:
-    """The key of the partition that has ended last; None if none has, or the pipeline has no partitions."""
+    """The key of the partition that has ended last; None if none has, or the pipeline has no partitions by time."""
     window = last_ended(pipeline.partitions, now) if pipeline.partitions is not None else None
     return window["key"] if window is not None else None
 
 
 def partition_tags(pipeline: Pipeline, named: str | None, now: float) -> dict[str, str]:
-    """The tag of a run that a door starts about the partition ``named``, the one that ended last where None.
+    """The tags of a run that a door starts about the partition ``named``, the one that ended last where None.
 
-    Raises ParamsRefused for a key that is none, for one of a pipeline without partitions, and where none has ended.
+    Those of a cell name the key of each dimension, too: without them Dagster's pages do not show it as made. Raises
+    ParamsRefused for a key that is none, for one of a pipeline without partitions, and where there is no last one.
     """
-    if pipeline.partitions is None:
+    asked, definition = pipeline.partitions, partitions_definition(pipeline)
+    if asked is None or definition is None:
         if named is None:
             return {}
         raise _refused(pipeline, "the pipeline has no partitions", "Leave the partition out.")
     key = last_ended_key(pipeline, datetime.fromtimestamp(now, UTC)) if named is None else named
-    if key is None:
-        remedy = f"Wait, or name one: the first begins at {pipeline.partitions.start}."
-        raise _refused(pipeline, "no partition has ended yet", remedy)
     try:
-        window_of(pipeline.partitions, key)
+        if key is None and asked.dimensions:
+            raise none_named(asked)
+        if key is None:
+            remedy = f"Wait, or name one: the first begins at {asked.start}."
+            raise _refused(pipeline, "no partition has ended yet", remedy)
+        window_of(asked, key)
     except InputError as error:
         raise _refused(pipeline, error.what, error.remedy) from None
-    return {PARTITION_TAG: key}
+    return dict(definition.get_tags_for_partition_key(key))
 
 
 def _refused(pipeline: Pipeline, what: str, remedy: str) -> ParamsRefused:
@@ -73,12 +88,11 @@ def _refused(pipeline: Pipeline, what: str, remedy: str) -> ParamsRefused:
 
 
 def partition_values(pipeline: Pipeline, run: DagsterRun | None) -> dict[str, Any]:
-    """What a run adds to the profile: its partition's key, start and end, under one name.
+    """What a run adds to the profile: its partition's key, start and end, or its cell, under one name.
 
     Nothing where the pipeline has no partitions. Raises InputError for a run that is about none.
     """
-    definition = partitions_definition(pipeline)
-    if definition is None:
+    if pipeline.partitions is None:
         return {}
     tags: Mapping[str, str] = run.tags if run is not None else {}
     key = tags.get(PARTITION_TAG) or tags.get(OF_PARTITION_TAG)
@@ -86,8 +100,11 @@ def partition_values(pipeline: Pipeline, run: DagsterRun | None) -> dict[str, An
         raise InputError(
             "the run is about no partition",
             where=pipeline.source,
-            effect=f"Nothing says which span of time {pipeline.name!r} is to take.",
+            effect=f"Nothing says which {_word(pipeline.partitions)} {pipeline.name!r} is to take.",
             remedy="Choose a partition in the launchpad, or materialise with one.",
         )
-    window = definition.time_window_for_partition_key(key)
-    return {PARTITION: {"key": key, "start": window.start.isoformat(), "end": window.end.isoformat()}}
+    return {PARTITION: window_of(pipeline.partitions, key)}
+
+
+def _word(partitions: Partitions) -> str:
+    return " and ".join(dimension.name for dimension in partitions.dimensions) or "span of time"

@@ -23,6 +23,7 @@ from flowhub_assets.ir.triggers import Schedule
 from flowhub_assets.to_dagster.starting import start
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_Started = RunRequest | list[RunRequest] | SkipReason
 
 
 def schedules_for(pipeline: Pipeline, job: JobDefinition) -> Iterator[ScheduleDefinition]:
@@ -55,11 +56,11 @@ def interval_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorD
             )
 
 
-def _at_its_time(pipeline: Pipeline, name: str, context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+def _at_its_time(pipeline: Pipeline, name: str, context: ScheduleEvaluationContext) -> _Started:
     return start(pipeline, context, name, context.scheduled_execution_time, partition_once=True)
 
 
-def _tick(pipeline: Pipeline, name: str, context: SensorEvaluationContext) -> RunRequest | SkipReason:
+def _tick(pipeline: Pipeline, name: str, context: SensorEvaluationContext) -> _Started:
     # The sensor's interval is the flow's: each tick is one start.
     return start(pipeline, context, name, datetime.now(UTC), partition_once=True)
 
@@ -78,9 +79,7 @@ def asset_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorDefi
         )
 
 
-def _when_all_are_new(
-    pipeline: Pipeline, name: str, keys: list[str], context: SensorEvaluationContext
-) -> RunRequest | SkipReason:
+def _when_all_are_new(pipeline: Pipeline, name: str, keys: list[str], context: SensorEvaluationContext) -> _Started:
     """The cursor holds, for each key, the event that its last start has seen."""
     seen: dict[str, int] = json.loads(context.cursor or "{}")
     newest = {key: _newest(context, key) for key in keys}
@@ -88,7 +87,7 @@ def _when_all_are_new(
     if waiting:
         return SkipReason(f"not made since the last start: {', '.join(waiting)}")
     started = start(pipeline, context, name, datetime.now(UTC))
-    if isinstance(started, RunRequest):
+    if not isinstance(started, SkipReason):
         context.update_cursor(json.dumps(newest))
     return started
 

@@ -22,6 +22,7 @@ from typing_extensions import override
 from flowhub_assets.errors import FlowhubError, ValueMissing
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import dagster_name
+from flowhub_assets.runtime.matrix import file_name
 from flowhub_assets.runtime.storage import get_storage
 from flowhub_assets.runtime.values import Values, encode_value
 from flowhub_assets.to_dagster.failures import as_failure
@@ -69,7 +70,7 @@ class ValueIO(IOManager):
             values, document = self._values(), encode_value(obj, task)
             url = values.write(context.run_id, task, document, latest=True)
             if context.has_asset_partitions:
-                values.write(_of_partition(context.asset_partition_key), task, document, latest=False)
+                values.write(self._of_partition(context.asset_partition_key), task, document, latest=False)
         except FlowhubError as error:
             raise as_failure(error) from None
         context.add_output_metadata({SAVED_AS: link_to(url)})
@@ -83,7 +84,7 @@ class ValueIO(IOManager):
             if run_id:
                 return values.load(run_id, task)
             if context.has_asset_partitions:
-                return values.load(_of_partition(context.asset_partition_key), task)
+                return values.load(self._of_partition(context.asset_partition_key), task)
             return values.load_latest(task)
         except ValueMissing as error:
             raise _missing(error, task, context) from None
@@ -93,10 +94,11 @@ class ValueIO(IOManager):
     def _values(self) -> Values:
         return Values(get_storage(self._profile()), self._pipeline.name)
 
-
-def _of_partition(key: str) -> str:
-    """What stands for a run's id where the last value of a partition is kept."""
-    return f"partition-{key.replace(':', '')}"
+    def _of_partition(self, key: str) -> str:
+        """What stands for a run's id where the last value of a partition is kept."""
+        partitions = self._pipeline.partitions
+        by_keys = partitions is not None and partitions.dimensions
+        return f"partition-{file_name(key) if by_keys else key.replace(':', '')}"
 
 
 def _producing_run(context: InputContext) -> str | None:

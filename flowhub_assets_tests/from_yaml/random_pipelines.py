@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from flowhub_assets.ir.partition_checks import ONE_RUN
 from flowhub_assets.ir.pipeline import (
     FLOW_INPUT,
     LOOP_ITEM,
@@ -258,6 +259,8 @@ def _with_assets(draw: st.DrawFn, pipeline: Pipeline) -> Pipeline:
     told: dict[str, Any] = {}
     if any(task.asset is not None for task in tasks) and draw(st.booleans()):
         told = {"deps": ("orders",), "automation": None if required else "eager"}
+    if pipeline.partitions is not None and pipeline.partitions.dimensions:
+        told["triggers"] = tuple(one for one in pipeline.triggers if one.type not in ONE_RUN)
     return dataclasses.replace(pipeline, tasks=tuple(tasks), **told)
 
 
