@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, execute_job
+from dagster import AssetKey, DagsterInstance, RepositoryDefinition, execute_job
 
 import flowhub_assets
+from flowhub_assets import definitions
 from flowhub_assets.names import dagster_name
+from flowhub_assets.runtime.step import Runnable
+from flowhub_assets.store.opened import FOLDER
+from flowhub_assets.to_dagster.repository import StoredWorkflows
 from flowhub_assets_tests.workflows import Workflows, reconstructable
 
 ROOT = Path(flowhub_assets.__path__[0]).parent
@@ -126,6 +131,47 @@ def test_two_files_with_one_flow_name_are_told_and_the_first_stays(workflows: Wo
     assert "a second pipeline is named 'my_flow', which is 'my_flow' in Dagster, as 'my-flow' is" in error
     assert f"{workflows.folder / 'a.py'}:" in error
     assert AssetKey(["my_flow", "one"]) in set(graph.get_all_asset_keys())
+
+
+def stored(workflows: Workflows, *names: str, asked: list[str] | None = None) -> RepositoryDefinition:
+    """The repository with workflows that are stored under these names; what it asks the store for goes to ``asked``."""
+    asked = [] if asked is None else asked
+    text = "apiVersion: flume/v1\nkind: Pipeline\nmetadata: {{name: {}}}\nnodes: [{{id: say, type: manual}}]\n"
+
+    def texts() -> dict[str, str]:
+        asked.append("texts")
+        return {name: text.format(name) for name in names}
+
+    def load(name: str, text: str) -> Runnable:
+        asked.append(name)
+        return definitions.load_workflow(name, text)
+
+    return replace(workflows.location(), stored=StoredWorkflows(Path(FOLDER), texts, load)).repository()
+
+
+def test_a_stored_workflow_is_loaded_alone_and_asked_for_behind_the_files(workflows: Workflows) -> None:
+    write_many(workflows)
+    asked: list[str] = []
+    repository = stored(workflows, "one-more", "다른-것", "another", asked=asked)
+    assert repository.get_job("flow_7").name == "flow_7"
+    assert asked == [], "a file's job needs no database"
+    assert repository.get_job("one_more").name == "one_more"
+    assert repository.get_job(dagster_name("다른-것")) is not None
+    assert asked == ["texts", "one-more", "texts", "다른-것"]
+    assert imported() == ["flow_7"]
+    assert {"flow_1", "one_more", "another"} <= set(repository.job_names)
+
+
+def test_a_stored_workflow_that_clashes_with_a_file_or_is_broken_hurts_nobody(workflows: Workflows) -> None:
+    write_many(workflows)
+    repository = stored(workflows, "flow-3", "good", "bad name: [")
+    graph = repository.asset_graph
+    error = graph.get(AssetKey(["_invalid", "flow_3"])).metadata["error"].value
+    assert "a second pipeline is named 'flow-3'" in error
+    assert f"Only the first, {workflows.folder / 'flow_3.py'}:" in error
+    assert AssetKey(["_invalid", dagster_name("bad name: [")]) in set(graph.get_all_asset_keys())
+    assert AssetKey(["flow_3", "one"]) in set(graph.get_all_asset_keys())
+    assert "good" in repository.job_names
 
 
 BESIDE = """

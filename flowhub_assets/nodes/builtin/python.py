@@ -80,6 +80,8 @@ class Python(Node):
                     line = getattr(error, "lineno", None)
                     told = getattr(error, "msg", None) or str(error)
                     raise ValueError(f"must be Python: {f'line {line} of it: ' if line else ''}{told}") from None
+                except (RecursionError, MemoryError):
+                    raise ValueError("must be Python that is nested less deeply") from None
             return value
 
     class Input(NodeInput):

@@ -73,7 +73,7 @@ def backend(folder: Path, base: Path) -> Iterator[Backend]:
 
 @pytest.fixture(scope="module")
 def url(backend: Backend) -> Iterator[str]:
-    with served(backend, Limits(body=50_000, per_second=0)) as url:
+    with served(backend, Limits(body=200_000, per_second=0)) as url:
         yield url
 
 
@@ -152,7 +152,9 @@ def test_what_somebody_else_has_changed_is_not_written_over(client: httpx.Client
     assert first.status_code == 201
     assert put(client, "hello", text, **{"If-None-Match": "*"}).status_code == 412
     assert put(client, "hello", text).headers["etag"] == first.headers["etag"], "the same text is the same version"
-    second = put(client, "hello", text.replace("default: Seoul", "default: Jeju"), **{"If-Match": first.headers["etag"]})
+    second = put(
+        client, "hello", text.replace("default: Seoul", "default: Jeju"), **{"If-Match": first.headers["etag"]}
+    )
     assert second.status_code == 200
     assert second.headers["etag"] != first.headers["etag"]
     for mine in (first.headers["etag"], f"W/{second.headers['etag']}", "7", ""):
@@ -190,6 +192,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(client: httpx.Client, ba
         ((HELLO + "---\n" + HELLO.replace("name: hello", "name: more")).encode(), "a second pipeline, 'more', follows"),
         (HELLO.replace("type: log,", "task: {function: f, file: a.py},").encode(), "no folder"),
         ((HELLO + "# \0").encode(), "line"),
+        (SCRIPT.replace("import os", f"{'-' * 100_000}1").encode(), "nested less deeply"),
     ],
 )
 def test_what_is_no_workflow_of_that_name_is_refused(client: httpx.Client, text: bytes, detail: str) -> None:
@@ -214,7 +217,7 @@ def test_what_others_have_is_refused(client: httpx.Client, base: Path, folder: P
 
 def test_other_kinds_of_body_and_large_ones_are_refused(client: httpx.Client) -> None:
     assert client.put("/workflows/hello", json={}).status_code == 415
-    assert client.put("/workflows/hello", content=b"#" * 60_000, headers=YAML).status_code == 413
+    assert client.put("/workflows/hello", content=b"#" * 210_000, headers=YAML).status_code == 413
     assert client.put(f"/workflows/{'x' * 256}", content=b"", headers=YAML).status_code == 422
     assert client.get("/workflows/a%00b").status_code == 404
     assert client.delete("/workflows/a%00b").status_code == 404
