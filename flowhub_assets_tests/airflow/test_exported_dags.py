@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -22,6 +23,8 @@ from flowhub_assets.to_airflow.unsupported import refused
 from flowhub_assets_tests.airflow.drive import read_dags
 from flowhub_assets_tests.airflow.environments import Environment
 from flowhub_assets_tests.airflow.fixtures import airflow  # noqa: F401 - a fixture
+from flowhub_assets_tests.conformance.runners import load
+from flowhub_assets_tests.conformance.shapes import MANY, Shape
 from flowhub_assets_tests.from_yaml.random_pipelines import pipelines
 
 GENERATED = 30
@@ -37,16 +40,23 @@ class Read:
 
 
 @pytest.fixture(scope="module")
-def dags() -> dict[str, str]:
-    """The texts of all DAG files: of the shipped pipelines, and of generated ones."""
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The texts of all DAG files: of the shipped pipelines, of long and wide ones, and of generated ones."""
     texts = {}
-    for one in known_pipelines():
-        exported = export(one.pipeline, "default")
+    many = [_written(shape, tmp_path_factory.mktemp("many")) for shape in MANY]
+    for pipeline in (*(one.pipeline for one in known_pipelines()), *many):
+        exported = export(pipeline, "default")
         texts[exported.dag_id] = exported.dag
     for number, pipeline in enumerate(_generated()):
         data = dag_data(replace(pipeline, name=f"generated-{number}"), SETTINGS)
         texts[data["dag"]["dag_id"]] = dag_file(data, "pipeline.yaml")
     return texts
+
+
+def _written(shape: Shape, folder: Path) -> Pipeline:
+    file = folder / shape.file
+    file.write_text(shape.text, "utf-8")
+    return replace(load(file).pipeline, name=shape.name)
 
 
 def _generated() -> list[Pipeline]:
@@ -94,6 +104,7 @@ def test_all_load_without_an_error_or_a_warning(read: Read) -> None:
     assert read.report["import_errors"] == {}
     assert set(read.report["dags"]) == set(read.written)
     assert len(read.written) >= GENERATED + 8
+    assert [len(read.report["dags"][shape.name]["tasks"]) for shape in MANY] == [52, 200]
     assert [told for told in read.report["warnings"] if told["file"].endswith("_dag.py")] == []
 
 
@@ -143,7 +154,8 @@ def test_tasks_have_the_edges_and_rules_that_were_written(read: Read) -> None:
 
 
 def test_kubernetes_takes_every_pod(read: Read) -> None:
-    pods = [task["pod"] for dag in read.report["dags"].values() for task in dag["tasks"].values() if task.get("pod")]
+    tasks = [task for dag in read.report["dags"].values() for task in list(dag["tasks"].values())[:30]]
+    pods = [task["pod"] for task in tasks if task.get("pod")]
     assert len(pods) > GENERATED
     for pod in pods:
         kubernetes_validate.validate(pod, "1.30", strict=True)

@@ -13,12 +13,15 @@ from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, FAILING_BRA
 from flowhub_assets_tests.conformance.failing_shapes import FAILING
 from flowhub_assets_tests.conformance.runners import Ran, require_same
 from flowhub_assets_tests.conformance.setting_shapes import SETTINGS
-from flowhub_assets_tests.conformance.shapes import SHAPES, Shape
+from flowhub_assets_tests.conformance.shapes import MANY, SHAPES, Shape, deep, wide
 from flowhub_assets_tests.conformance.typed_shapes import TYPED
 from flowhub_assets_tests.conformance.yaml_shapes import FAILING_FILES, FILES
 
+# A pod takes a fifth of a second of both cores: that files of the long and the wide load is told by test_exported_dags.
+_FEW = [wide(12), deep(20)]
+
 EVERY: list[Shape] = [
-    *(*SHAPES, *SETTINGS, *TYPED, *BRANCHES, *LOOPS, *FILES),
+    *(*(shape for shape in SHAPES if shape not in MANY), *_FEW, *SETTINGS, *TYPED, *BRANCHES, *LOOPS, *FILES),
     *(*FAILING, *FAILING_BRANCHES, *FAILING_FILES),
 ]
 

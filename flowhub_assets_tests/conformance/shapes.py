@@ -169,36 +169,36 @@ _CALLS = [
     ),
 ]
 
-WIDTH, DEPTH = 50, 200
 
-
-def wide() -> Shape:
-    """Fifty tasks side by side between two."""
-    between = ", ".join(f"a.named('a{number}')(start)" for number in range(WIDTH))
+def wide(width: int) -> Shape:
+    """So many tasks side by side between two."""
+    between = ", ".join(f"a.named('a{number}')(start)" for number in range(width))
     return Shape(
         "wide",
         workflow(A, B, main("start = b(args)", f"return a({between})")),
-        {"b": ["input"], **{f"a{number}": ["b"] for number in range(WIDTH)}, "a": [f"a{WIDTH - 1}"]},
+        {"b": ["input"], **{f"a{number}": ["b"] for number in range(width)}, "a": [f"a{width - 1}"]},
         ("a",),
     )
 
 
-def deep() -> Shape:
-    """A chain of two hundred tasks."""
+def deep(depth: int) -> Shape:
+    """A chain of so many tasks."""
     return Shape(
         "deep",
         workflow(
             A,
             main(
                 "value = args",
-                f"for number in range({DEPTH}):",
+                f"for number in range({depth}):",
                 "    value = a.named(f'a{number}')(value)",
                 "return value",
             ),
         ),
-        {"a0": ["input"], **{f"a{number}": [f"a{number - 1}"] for number in range(1, DEPTH)}},
-        (f"a{DEPTH - 1}",),
+        {"a0": ["input"], **{f"a{number}": [f"a{number - 1}"] for number in range(1, depth)}},
+        (f"a{depth - 1}",),
     )
 
 
-SHAPES = [*_GRAPHS, *_CALLS, wide(), deep()]
+#: More tasks than a pipeline has.
+MANY = [wide(50), deep(200)]
+SHAPES = [*_GRAPHS, *_CALLS, *MANY]

@@ -15,9 +15,6 @@ from flowhub_assets_tests.kubernetes.fixtures import image_python
 
 __all__ = ["image_python"]
 
-# Two hundred pods, and a fan of a thousand, are the benchmark's.
-SHAPES = [shape for shape in EVERY if shape.name not in ("deep", "wide")]
-
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory, image_python: object) -> Iterator[Runner]:
@@ -26,7 +23,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory, image_python: object) -> It
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", EVERY, ids=lambda shape: shape.name)
 def test_it_is_what_the_local_runtime_gives(
     shape: Shape, runner: Runner, run_shape: Callable[[Shape, Runner], Ran], oracle: Callable[[Shape], Ran]
 ) -> None:
