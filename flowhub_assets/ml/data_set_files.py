@@ -55,12 +55,21 @@ def load_data_set(name: str, env: Mapping[str, Any], url: str | None = None) -> 
         storage = get_storage(env)
         given = storage.url(arrived) if storage.exists(arrived) else ""
     if given:
-        frame, source = _read(given, key, env), url_without_secrets(given)
+        source = url_without_secrets(given)
+        frame = rows_of_csv(_of_data_set(given, key, env), source)
     else:
         frame, source = _SHIPPED[name]()
     if schema_faults(data_set, frame):
         return frame, source
     return typed(data_set, frame), source
+
+
+def _of_data_set(url: str, key: str, env: Mapping[str, Any]) -> bytes:
+    try:
+        return read_source(url, env)
+    except ObjectMissing as error:
+        error.effect = f"{key} names it as the source of the data set."
+        raise
 
 
 def rows_of_csv(data: bytes, source: str) -> DataFrame:
@@ -87,20 +96,20 @@ def _no_csv(source: str, why: str) -> InputError:
     return InputError(f"{source} is no CSV with a header: {why}", remedy="Write RFC 4180 in UTF-8, commas between.")
 
 
-def _read(url: str, key: str, env: Mapping[str, Any]) -> DataFrame:
-    named = url_without_secrets(url)
+def read_source(url: str, env: Mapping[str, Any]) -> bytes:
+    """What lies under ``url``, 256 MiB at most: http(s), or an object of the profile's storage.
+
+    Raises InputError, which names no credential, and StorageError.
+    """
     if url.lower().startswith(("http://", "https://")):
-        return rows_of_csv(download(url, env, MOST_BYTES), named)
-    storage = get_storage(env)
-    try:
-        with storage.open(url, "rb") as file:
-            data: bytes = file.read(MOST_BYTES + 1)
-    except ObjectMissing as error:
-        error.effect = f"{key} names it as the source of the data set."
-        raise
+        return download(url, env, MOST_BYTES)
+    with get_storage(env).open(url, "rb") as file:
+        data: bytes = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise InputError(f"{named} has more than {MOST_BYTES:,} bytes", remedy="Take a part of its rows.")
-    return rows_of_csv(data, named)
+        raise InputError(
+            f"{url_without_secrets(url)} has more than {MOST_BYTES:,} bytes", remedy="Take a part of its rows."
+        )
+    return data
 
 
 def _iris() -> tuple[DataFrame, str]:

@@ -26,6 +26,7 @@ TICK = datetime(2026, 3, 4, 0, 10, tzinfo=ZoneInfo("Asia/Seoul"))
 
 #: Schedule → when its tick of 4 March 2026 at 0:10 in Seoul starts which run: job, partition, run key.
 SCHEDULES = {
+    "employees_schedule": ("employees", None, None),
     "iris_report_schedule": ("iris_report", None, None),
     "daily_digest_schedule": ("daily_digest", "2026-03-03", "2026-03-03"),
 }
