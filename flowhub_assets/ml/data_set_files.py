@@ -58,7 +58,7 @@ def load_data_set(name: str, env: Mapping[str, Any], url: str | None = None) -> 
         source = url_without_secrets(given)
         frame = rows_of_csv(_of_data_set(given, key, env), source)
     else:
-        frame, source = _SHIPPED[name]()
+        frame, source = shipped_data_set(name)
     if schema_faults(data_set, frame):
         return frame, source
     return typed(data_set, frame), source
@@ -94,6 +94,13 @@ def rows_of_csv(data: bytes, source: str) -> DataFrame:
 
 def _no_csv(source: str, why: str) -> InputError:
     return InputError(f"{source} is no CSV with a header: {why}", remedy="Write RFC 4180 in UTF-8, commas between.")
+
+
+def shipped_data_set(name: str) -> tuple[DataFrame, str]:
+    """The rows that a package ships, typed, and which package that is. Raises InputError."""
+    data_set = data_set_named(name)
+    frame, source = _SHIPPED[name]()
+    return typed(data_set, frame), source
 
 
 def read_source(url: str, env: Mapping[str, Any]) -> bytes:

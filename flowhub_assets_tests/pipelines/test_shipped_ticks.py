@@ -16,6 +16,7 @@ from dagster import (
     SensorDefinition,
     build_schedule_context,
     build_sensor_context,
+    evaluate_automation_conditions,
 )
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
@@ -26,6 +27,7 @@ TICK = datetime(2026, 3, 4, 0, 10, tzinfo=ZoneInfo("Asia/Seoul"))
 
 #: Schedule → when its tick of 4 March 2026 at 0:10 in Seoul starts which run: job, partition, run key.
 SCHEDULES = {
+    "daily_data_schedule": ("daily_data", None, None),
     "employees_schedule": ("employees", None, None),
     "iris_report_schedule": ("iris_report", None, None),
     "daily_digest_schedule": ("daily_digest", "2026-03-03", "2026-03-03"),
@@ -46,6 +48,9 @@ SENSORS: dict[str, tuple[bool, str]] = {
     "inbox_report_objects": (False, "nothing new among 0 objects"),
 }
 
+#: Dagster's own, which asks the conditions of all assets; the asset daemon evaluates it, not the sensor daemon.
+AUTOMATION = "default_automation_condition_sensor"
+
 
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +61,7 @@ def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_that_ships_has_an_expectation() -> None:
     assert {one.name for one in REPOSITORY.schedule_defs} == set(SCHEDULES)
-    assert {one.name for one in REPOSITORY.sensor_defs} == set(SENSORS)
+    assert {one.name for one in REPOSITORY.sensor_defs} == {*SENSORS, AUTOMATION}
 
 
 @pytest.mark.parametrize("schedule", REPOSITORY.schedule_defs, ids=lambda one: one.name)
@@ -70,7 +75,15 @@ def test_each_schedule_starts_its_run(schedule: ScheduleDefinition, instance_on_
     assert run.status is DagsterRunStatus.NOT_STARTED, "Dagster takes the run as it is asked for"
 
 
-@pytest.mark.parametrize("sensor", REPOSITORY.sensor_defs, ids=lambda one: one.name)
+def test_automation_makes_nothing_where_nothing_has_happened(instance_on_disk: DagsterInstance) -> None:
+    assert REPOSITORY.get_sensor_def(AUTOMATION).default_status is DefaultSensorStatus.STOPPED
+    assets = list(REPOSITORY.assets_defs_by_key.values())
+    assert evaluate_automation_conditions(defs=assets, instance=instance_on_disk).total_requested == 0
+
+
+@pytest.mark.parametrize(
+    "sensor", [one for one in REPOSITORY.sensor_defs if one.name != AUTOMATION], ids=lambda one: one.name
+)
 def test_each_sensor_ticks(sensor: SensorDefinition, instance_on_disk: DagsterInstance) -> None:
     on, told = SENSORS[sensor.name]
     assert (sensor.default_status is DefaultSensorStatus.RUNNING) is on
