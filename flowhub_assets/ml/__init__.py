@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flowhub_assets.ml.data_set_files import load_data_set as load_data_set
     from flowhub_assets.ml.data_set_files import read_source as read_source
+    from flowhub_assets.ml.data_set_files import shipped_data_set as shipped_data_set
     from flowhub_assets.ml.data_set_versions import publish as publish
     from flowhub_assets.ml.data_set_versions import published as published
     from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
@@ -65,6 +66,7 @@ _HOME = {
     "read_table": "flowhub_assets.ml.tables",
     "schema_faults": "flowhub_assets.ml.data_sets",
     "serve": "flowhub_assets.ml.serving.switching",
+    "shipped_data_set": "flowhub_assets.ml.data_set_files",
     "split": "flowhub_assets.ml.splitting",
     "start_servers": "flowhub_assets.ml.serving.servers",
     "stop_serving": "flowhub_assets.ml.serving.switching",
