@@ -3,7 +3,10 @@
     env={'cluster': {'BUCKET': ..., 'GPU': {
         'a100': {'node_selector': {'gpu': 'a100'}, 'tolerations': [{'key': 'nvidia.com/gpu', 'operator': 'Exists'}]},
         'mig': {'resource': 'nvidia.com/mig-1g.5gb'},
+        'training': None,
     }}}
+
+A preset that is None asks for no GPU: the profile of a cluster without any says so of what is nice to have.
 
 A profile without GPU is that of a machine, where the name means nothing: a task runs there wherever the machine has it.
 """
@@ -84,6 +87,8 @@ def placed(task: Task, profile_name: str, profile: Mapping[str, Any]) -> Placeme
         return placement
     _require_usable(task, name, profile_name, presets)
     preset = presets[name]
+    if preset is None:
+        return replace(placement, gpu=None)
     tolerations = [_toleration(item) for item in preset.get("tolerations", ())]
     return replace(
         placement,
@@ -130,9 +135,9 @@ def preset_faults(presets: object) -> Iterator[tuple[str, str]]:
     for name, preset in presets.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             yield f"has a preset with the name {name!r}", f"write {_LEGAL_NAME}"
-        elif not isinstance(preset, Mapping):
+        elif preset is not None and not isinstance(preset, Mapping):
             yield f"has the preset {name!r}, which is a {type(preset).__name__}", f"write {_EXAMPLE}"
-        else:
+        elif preset is not None:
             for what, remedy in _faults(preset):
                 yield f"has the preset {name!r}, which {what}", remedy
 

@@ -79,11 +79,11 @@ def tracked_run(
 def close_runs(env: Mapping[str, Any], run_id: str | None = None) -> list[str]:
     """Ends what a run of Dagster left RUNNING in MLflow, as FAILED; the ids of those runs of MLflow.
 
-    ``run_id`` is the Dagster run's, the one of ``env`` if None. For on_failure: all its steps are over.
+    ``run_id`` is the Dagster run's; if None the failed one that ``env`` of on_failure tells: all its steps are over.
     """
     with mlflow_errors(env):
         client = tracking(env)
-        given = str(run_id or env.get("run_id", "")).replace("'", "")
+        given = str(run_id or env.get("failed_run_id") or env.get("run_id", "")).replace("'", "")
         places = [one.experiment_id for one in client.search_experiments()]
         query = f"attributes.status = 'RUNNING' and tags.`{DAGSTER_RUN}` = '{given}'"
         found = client.search_runs(places, query, max_results=_MOST_LOOKED_AT)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.errors import ProfileError, RunError
 from flowhub_assets.runtime.part_file import file_errors
+from flowhub_assets.runtime.profile_references import resolved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,6 +32,7 @@ TRACKING_URI, UI_URL = "MLFLOW_TRACKING_URI", "MLFLOW_URL"
 _LOCAL_UI = "http://localhost:5000"
 #: Seconds that SQLite waits for another process to finish writing.
 _BUSY = 60
+_SQLITE = "sqlite:///"
 _SERVER = ("http://", "https://")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*(?:@[^/@\s'\"]*)*@")
 _POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
@@ -42,14 +44,21 @@ _ready: set[tuple[str, int]] = set()
 def tracking_uri(env: Mapping[str, Any]) -> str:
     """Where MLflow keeps its runs: ``MLFLOW_TRACKING_URI`` of the profile, else SQLite in its WORKSPACE.
 
-    May hold a password: ``without_password`` is what may be shown. Raises ProfileError where neither is there.
+    It may be ``{"env": "NAME"}``, which stands for the environment variable. May hold a password: ``without_password``
+    is what may be shown. Raises ProfileError where neither is there.
     """
-    given = env.get(TRACKING_URI)
-    if given:
+    given, workspace = _resolved(env, TRACKING_URI), _resolved(env, "WORKSPACE")
+    if given is not None:
         if not isinstance(given, str):
             raise ProfileError(f"{TRACKING_URI} is {type(given).__name__}, not text", remedy="Write it as a string.")
         return given.rstrip("/")
-    return f"sqlite:///{_embedded(env)}/mlflow.db"
+    if not workspace:
+        raise ProfileError(
+            f"the profile has neither {TRACKING_URI} nor WORKSPACE",
+            effect="MLflow's database cannot lie in a bucket.",
+            remedy=f"Name a server: {TRACKING_URI}='http://mlflow:5000'.",
+        )
+    return f"{_SQLITE}{os.path.abspath(os.path.expanduser(os.fspath(workspace)))}/mlflow/mlflow.db"
 
 
 def without_password(text: str) -> str:
@@ -66,8 +75,8 @@ def tracking(env: Mapping[str, Any]) -> MlflowClient:
     from mlflow import MlflowClient
 
     uri = tracking_uri(env)
-    if uri.startswith("sqlite:///") and not env.get(TRACKING_URI):
-        return _embedded_client(f"{_embedded(env)}/mlflow.db", env)
+    if uri.startswith(_SQLITE):
+        return _embedded_client(_path_of(uri), env)
     with mlflow_errors(env):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -110,7 +119,8 @@ def experiment(client: MlflowClient, name: str, env: Mapping[str, Any]) -> str:
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        place = None if env.get(TRACKING_URI) else f"file://{_embedded(env)}/artifacts/{name}"
+        uri = tracking_uri(env)
+        place = f"file://{os.path.dirname(_path_of(uri))}/artifacts/{name}" if uri.startswith(_SQLITE) else None
         try:
             made: str = client.create_experiment(name, artifact_location=place)
             return made
@@ -124,21 +134,18 @@ def experiment(client: MlflowClient, name: str, env: Mapping[str, Any]) -> str:
     return own
 
 
-def _embedded(env: Mapping[str, Any]) -> str:
-    workspace = env.get("WORKSPACE")
-    if not workspace:
-        raise ProfileError(
-            f"the profile has neither {TRACKING_URI} nor WORKSPACE",
-            effect="MLflow's database cannot lie in a bucket.",
-            remedy=f"Name a server: {TRACKING_URI}='http://mlflow:5000'.",
-        )
-    return os.path.join(os.path.abspath(os.path.expanduser(os.fspath(workspace))), "mlflow")
+def _resolved(env: Mapping[str, Any], key: str) -> Any:
+    return resolved({key: env[key]}, os.environ)[key] if env.get(key) else None
+
+
+def _path_of(uri: str) -> str:
+    return os.path.abspath(uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def _embedded_client(path: str, env: Mapping[str, Any]) -> MlflowClient:
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{path}?timeout={_BUSY}"
+    uri = f"{_SQLITE}{path}?timeout={_BUSY}"
     if (uri, os.getpid()) in _ready and os.path.exists(path):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     with _making, _one_process(path), mlflow_errors(env):

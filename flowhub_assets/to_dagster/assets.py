@@ -15,6 +15,7 @@ from flowhub_assets.to_dagster.metadata import definition_metadata
 from flowhub_assets.to_dagster.ops import task_op
 from flowhub_assets.to_dagster.params import params_key, params_resource
 from flowhub_assets.to_dagster.partitions import partitions_definition
+from flowhub_assets.to_dagster.tags import deployed_placement
 from flowhub_assets.to_dagster.value_io import values_io_manager, values_key
 
 
@@ -44,7 +45,7 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         group_name=dagster_name(pipeline.name),
         owners=list(pipeline.owners),
         tags={tag_key(tag): "" for tag in pipeline.tags},
-        kinds=_kinds(task),
+        kinds=_kinds(pipeline, task),
         metadata=definition_metadata(pipeline, task),
         partitions_def=partitions_definition(pipeline),
     )
@@ -64,6 +65,7 @@ def _description(task: Task) -> str | None:
     return "\n\n".join(part for part in (name, task.description) if part) or None
 
 
-def _kinds(task: Task) -> set[str]:
-    asked = {"kubernetes": task.placement.image, "gpu": task.placement.gpu}
+def _kinds(pipeline: Pipeline, task: Task) -> set[str]:
+    placement = deployed_placement(pipeline, task)
+    asked = {"kubernetes": placement.image, "gpu": placement.gpu}
     return {*(task.kinds or ("python",)), *(kind for kind, wanted in asked.items() if wanted)}

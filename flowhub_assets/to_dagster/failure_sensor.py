@@ -25,6 +25,7 @@ from dagster import (
 from flowhub_assets.errors import TaskKilled
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.names import op_name
+from flowhub_assets.to_dagster.failures import FAILED_RUN_TAG
 from flowhub_assets.to_dagster.flow_definitions import FlowDefinitions, failure_job_name
 from flowhub_assets.to_dagster.graphs import inner_graph_name, is_graph, step_names
 from flowhub_assets.to_dagster.ops import FAILURE_FIELDS, failure_op_name
@@ -33,8 +34,6 @@ from flowhub_assets.to_dagster.partitions import OF_PARTITION_TAG, PARTITION_TAG
 
 #: How often, in seconds, the daemon looks for failed runs.
 CHECK_INTERVAL = 10
-
-FAILED_RUN_TAG = "flowhub/failed_run"
 
 
 def failure_sensor(flows: Iterable[FlowDefinitions]) -> SensorDefinition | None:

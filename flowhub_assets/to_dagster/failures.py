@@ -9,6 +9,9 @@ from flowhub_assets.ir.pipeline import Retry
 from flowhub_assets.runtime.retrying import worth_retry
 from flowhub_assets.runtime.step import failure_args
 
+#: The run of on_failure says which run has failed.
+FAILED_RUN_TAG = "flowhub/failed_run"
+
 
 def as_failure(error: FlowhubError, retry: Retry = Retry()) -> Failure:  # noqa: B008 - frozen
     """The Failure that Dagster shows; its metadata holds error, error_type and traceback, as on_failure takes them.

@@ -20,6 +20,7 @@ from flowhub_assets.runtime.imports import importable
 from flowhub_assets.runtime.preload import preload
 from flowhub_assets.runtime.step import Runnable, StepResult, run_step, step_env
 from flowhub_assets.runtime.step_context import StepContext, current_step, step_context
+from flowhub_assets.to_dagster.failures import FAILED_RUN_TAG
 
 #: Begins a line of a child that is a record of its log; text that people print does not hold it.
 _RECORD = "\x1eflowhub-log "
@@ -38,6 +39,8 @@ def call_body(
 ) -> StepResult:
     """What the task's body gives for ``inputs``. Its prints and log lines go to the step's logs. Raises a RunError."""
     env = step_env(runnable.pipeline, profile, context.run_id, task)
+    if ends_run:  # on_failure has a run of its own here
+        env["failed_run_id"] = context.run.tags.get(FAILED_RUN_TAG, context.run_id)
     body = runnable.bodies[task.name]
     mine = StepContext(context.retry_number + 1, context.log, current_step().cancellation)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flowhub_assets.executor.placement import CHILD, HEAVY, LIGHT, OWN_IMAGE, PLACEMENT_TAG, POD
@@ -32,15 +33,19 @@ def op_tags(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 
     Raises DefinitionError where the GPU that it asks for is none of the presets of the code location's profile.
     """
+    deployed = deployed_placement(pipeline, task)
     config = kubernetes_config(
-        deployed_placement(pipeline, task),
+        deployed,
         volumes=pipeline.volumes,
         labels=pipeline.labels,
         annotations=pipeline.annotations,
         service_account_name=pipeline.service_account_name,
         image_pull_secrets=pipeline.image_pull_secrets,
     )
-    tags: dict[str, Any] = {PLACEMENT_TAG: placement(task), **({KUBERNETES_TAG: config} if config else {})}
+    tags: dict[str, Any] = {
+        PLACEMENT_TAG: placement(replace(task, placement=deployed)),
+        **({KUBERNETES_TAG: config} if config else {}),
+    }
     if task.priority:
         tags[PRIORITY_TAG] = str(task.priority)
     return tags
