@@ -99,12 +99,18 @@ def daemon(folders: tuple[Path, Path], backend: Backend) -> Iterator[None]:
 
 
 def test_a_client_that_gives_up_leaves_the_run_as_it_is(backend: Backend, address: str, stubs: Any) -> None:
-    with grpc.insecure_channel(address) as channel:
-        stub = stubs.server_b_pb2_grpc.ServerBStub(channel)
-        call = stub.Run.future(stubs.server_b_pb2.ServerBRequest(), timeout=SECONDS)
-        run_id = dict(call.initial_metadata())["flowhub-run-id"]
-        call.cancel()
+    # grpcio shows the initial metadata of such a call at its end only.
+    async def begin() -> str:
+        host, _, port = address.rpartition(":")
+        async with grpclib.client.Channel(host, int(port)) as channel:
+            stub = stubs.server_b_grpc.ServerBStub(channel)
+            async with stub.Run.open(timeout=SECONDS) as stream:
+                await stream.send_message(stubs.server_b_pb2.ServerBRequest(), end=True)
+                await stream.recv_initial_metadata()
+                await stream.cancel()
+                return str(stream.initial_metadata["flowhub-run-id"])
 
+    run_id = asyncio.run(begin())
     run = backend.instance.get_run_by_id(run_id)
     assert run is not None
     assert run.status.value == "QUEUED"
