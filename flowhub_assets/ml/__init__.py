@@ -26,18 +26,39 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
     from flowhub_assets.ml.data_sets import DataSet as DataSet
     from flowhub_assets.ml.data_sets import schema_faults as schema_faults
+    from flowhub_assets.ml.drift_watch import ask_for_retraining as ask_for_retraining
+    from flowhub_assets.ml.drift_watch import begin_retraining as begin_retraining
+    from flowhub_assets.ml.drift_watch import drift as drift
+    from flowhub_assets.ml.drift_watch import read_batch as read_batch
+    from flowhub_assets.ml.drift_watch import retraining_due as retraining_due
+    from flowhub_assets.ml.evaluation import evaluate as evaluate
+    from flowhub_assets.ml.figures import drift_plots as drift_plots
+    from flowhub_assets.ml.figures import evaluation_plots as evaluation_plots
+    from flowhub_assets.ml.gating import THRESHOLDS as THRESHOLDS
+    from flowhub_assets.ml.gating import Verdict as Verdict
+    from flowhub_assets.ml.gating import gate as gate
     from flowhub_assets.ml.hyperparameters import MODELS as MODELS
     from flowhub_assets.ml.hyperparameters import Hyperparameters as Hyperparameters
     from flowhub_assets.ml.logged_models import load_model as load_model
     from flowhub_assets.ml.mlflow_runs import close_runs as close_runs
+    from flowhub_assets.ml.registry import Version as Version
+    from flowhub_assets.ml.registry import champion as champion
+    from flowhub_assets.ml.registry import history as history
+    from flowhub_assets.ml.registry import promote as promote
+    from flowhub_assets.ml.registry import register as register
+    from flowhub_assets.ml.registry import rollback as rollback
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
+    from flowhub_assets.ml.serving.batch import predict_batch as predict_batch
+    from flowhub_assets.ml.serving.comparison import compare_arms as compare_arms
     from flowhub_assets.ml.serving.golden import ask_golden as ask_golden
     from flowhub_assets.ml.serving.servers import build_bentos as build_bentos
     from flowhub_assets.ml.serving.servers import start_servers as start_servers
     from flowhub_assets.ml.serving.switching import serve as serve
     from flowhub_assets.ml.serving.switching import stop_serving as stop_serving
     from flowhub_assets.ml.serving.switching import switch_traffic as switch_traffic
+    from flowhub_assets.ml.serving.traffic import judge_traffic as judge_traffic
+    from flowhub_assets.ml.serving.traffic import traffic as traffic
     from flowhub_assets.ml.splitting import split as split
     from flowhub_assets.ml.tables import read_table as read_table
     from flowhub_assets.ml.tables import update_table as update_table
@@ -54,16 +75,36 @@ _HOME = {
     "Fault": "flowhub_assets.ml.schema",
     "Hyperparameters": "flowhub_assets.ml.hyperparameters",
     "MODELS": "flowhub_assets.ml.hyperparameters",
+    "THRESHOLDS": "flowhub_assets.ml.gating",
+    "Verdict": "flowhub_assets.ml.gating",
+    "Version": "flowhub_assets.ml.registry",
+    "ask_for_retraining": "flowhub_assets.ml.drift_watch",
     "ask_golden": "flowhub_assets.ml.serving.golden",
+    "begin_retraining": "flowhub_assets.ml.drift_watch",
     "build_bentos": "flowhub_assets.ml.serving.servers",
+    "champion": "flowhub_assets.ml.registry",
     "close_runs": "flowhub_assets.ml.mlflow_runs",
+    "compare_arms": "flowhub_assets.ml.serving.comparison",
     "csv_of": "flowhub_assets.ml.validation",
+    "drift": "flowhub_assets.ml.drift_watch",
+    "drift_plots": "flowhub_assets.ml.figures",
+    "evaluate": "flowhub_assets.ml.evaluation",
+    "evaluation_plots": "flowhub_assets.ml.figures",
+    "gate": "flowhub_assets.ml.gating",
+    "history": "flowhub_assets.ml.registry",
+    "judge_traffic": "flowhub_assets.ml.serving.traffic",
     "load_data_set": "flowhub_assets.ml.data_set_files",
     "load_model": "flowhub_assets.ml.logged_models",
+    "predict_batch": "flowhub_assets.ml.serving.batch",
+    "promote": "flowhub_assets.ml.registry",
     "publish": "flowhub_assets.ml.data_set_versions",
     "published": "flowhub_assets.ml.data_set_versions",
+    "read_batch": "flowhub_assets.ml.drift_watch",
     "read_source": "flowhub_assets.ml.data_set_files",
     "read_table": "flowhub_assets.ml.tables",
+    "register": "flowhub_assets.ml.registry",
+    "retraining_due": "flowhub_assets.ml.drift_watch",
+    "rollback": "flowhub_assets.ml.registry",
     "schema_faults": "flowhub_assets.ml.data_sets",
     "serve": "flowhub_assets.ml.serving.switching",
     "shipped_data_set": "flowhub_assets.ml.data_set_files",
@@ -71,6 +112,7 @@ _HOME = {
     "start_servers": "flowhub_assets.ml.serving.servers",
     "stop_serving": "flowhub_assets.ml.serving.switching",
     "switch_traffic": "flowhub_assets.ml.serving.switching",
+    "traffic": "flowhub_assets.ml.serving.traffic",
     "train": "flowhub_assets.ml.training",
     "training_plots": "flowhub_assets.ml.training_figures",
     "update_table": "flowhub_assets.ml.tables",

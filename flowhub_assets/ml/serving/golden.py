@@ -46,10 +46,15 @@ def ask_golden(started: Mapping[str, Any], env: Mapping[str, Any]) -> dict[str, 
 
 
 def ask_rows(url: str, rows: Sequence[Sequence[Any]], alias: str = "") -> dict[str, Any]:
-    """What ``POST <url>/predict`` answers. Raises RunError for anything but one prediction for each row."""
+    """What ``POST <url>/predict`` answers; ``alias`` is for the front. A server that is asked itself does not count it.
+
+    Raises RunError for anything but one prediction for each row.
+    """
     import httpx
 
-    headers = {"X-Model-Alias": alias} if alias else {}
+    from flowhub_assets.ml.serving.service import UNCOUNTED
+
+    headers = {"X-Model-Alias": alias} if alias else {UNCOUNTED: "1"}
     try:
         answer = httpx.post(f"{url}/predict", json=list(rows), headers=headers, timeout=_SECONDS, trust_env=False)
         told = answer.json()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flowhub_assets.errors import InputError, RunError
+from flowhub_assets.errors import InputError, ProfileError, RunError
 from flowhub_assets.ml.aliases import aliased
 from flowhub_assets.ml.logged_models import load_model
 from flowhub_assets.ml.serving import bento, processes
@@ -72,6 +73,7 @@ def start_servers(built: Mapping[str, Any], env: Mapping[str, Any]) -> dict[str,
     the server's last words if one does not start; none of them is left then.
     """
     place = place_of(str(built["model"]), env)
+    _require_machine()
     with place.lock():
         clear(place)
     started = dict(built)
@@ -82,6 +84,16 @@ def start_servers(built: Mapping[str, Any], env: Mapping[str, Any]) -> dict[str,
         discard(place, started)
         raise
     return started
+
+
+def _require_machine() -> None:
+    """Raises ProfileError in a pod: a server that is started in one ends with it, minutes after all has looked well."""
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        raise ProfileError(
+            "this step runs in a pod of Kubernetes, and what it starts would end with it",
+            effect="Nothing was started.",
+            remedy="Serve on a machine, or from the files that the task compose writes.",
+        )
 
 
 def arms_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ BentoML reads annotations as they are, so this module has no postponed ones.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,10 @@ from flowhub_assets.ml.serving.rows import MOST_BYTES, MOST_ROWS, rows_of
 #: So many rows and more are predicted beside the event loop, which answers others meanwhile.
 _MANY = 50
 _SECONDS = 30
+
+#: A request of ours, which asks what is known already, is no traffic. The front hands on no header of a caller's.
+UNCOUNTED = "x-flowhub-uncounted"
+_counts = ContextVar("flowhub_counts", default=True)
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -101,14 +106,20 @@ class CountedModel:
         predictions = self._predictor.answers(scored)
         if self._classes:
             probabilities = [dict(zip(self._classes, one, strict=True)) for one in scored.tolist()]
+        else:
+            probabilities = None
+        if _counts.get():
+            self._count(predictions)
+        said = {"predictions": predictions, "probabilities": probabilities, **self._told}
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+    def _count(self, predictions: list[Any]) -> None:
+        if self._classes:
             for one in predictions:
                 self._counts[one].inc()
         else:
-            probabilities = None
             for one in predictions:
                 self._values.observe(one)
-        said = {"predictions": predictions, "probabilities": probabilities, **self._told}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 class CheckedBody:
@@ -138,6 +149,8 @@ class CheckedBody:
         except ParamsRefused as error:
             await _refuse(send, 400, error)
             return
+        if any(name == UNCOUNTED.encode() for name, _ in scope["headers"]):
+            _counts.set(False)
         # It is JSON, whatever the caller calls it: curl's -d says that it is a form.
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
         told = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
