@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from flowhub_assets.errors import Unavailable
 
@@ -57,10 +57,13 @@ def aliased(model: str, alias: str, env: Mapping[str, Any]) -> AliasedVersion | 
 
 def _of_server(uri: str, model: str, alias: str) -> AliasedVersion | None:
     """One request, and no other where it fails."""
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request, verify_rest_response
+    from mlflow.utils import credentials, rest_utils
 
-    creds, asked = get_default_host_creds(uri), {"name": model, "alias": alias}
-    answer = http_request(creds, _ASKED, "GET", max_retries=0, timeout=_SECONDS, raise_on_status=False, params=asked)
-    found = verify_rest_response(answer, _ASKED).json()["model_version"]
+    # Neither has types.
+    rest, creds = cast("Any", rest_utils), cast("Any", credentials).get_default_host_creds(uri)
+    asked = {"name": model, "alias": alias}
+    answer = rest.http_request(
+        creds, _ASKED, "GET", max_retries=0, timeout=_SECONDS, raise_on_status=False, params=asked
+    )
+    found = rest.verify_rest_response(answer, _ASKED).json()["model_version"]
     return AliasedVersion(str(found["version"]), int(found["creation_timestamp"]))
