@@ -13,6 +13,7 @@ from flowhub_assets.from_yaml import finding as yaml_files
 from flowhub_assets.from_yaml.loading import load_file
 from flowhub_assets.from_yaml.stored import load_stored
 from flowhub_assets.nodes import finding as node_files
+from flowhub_assets.resources.mlflow import MlflowResource
 from flowhub_assets.resources.profiles import ProfileResource, StorageResource
 from flowhub_assets.resources.settings import read_settings
 from flowhub_assets.runtime.step import Runnable
@@ -63,6 +64,7 @@ location = CodeLocation(
     resources={
         "profile": ProfileResource.configure_at_launch(name=settings.profile),
         "storage": StorageResource.configure_at_launch(),
+        "mlflow": MlflowResource.configure_at_launch(),
     },
     executor=hybrid_executor_with(settings.kubernetes),
     sensors=[queue_sensor()],

@@ -28,10 +28,10 @@ class Hyperparameters(BaseModel):
         description="How many trees: of the forest (scikit-learn), or rounds of boosting (XGBoost, LightGBM).",
     )
     depth: int = Field(
-        default=4, ge=1, le=16, description="How many questions lead from a tree's root to a leaf at most."
+        default=3, ge=1, le=16, description="How many questions lead from a tree's root to a leaf at most."
     )
     learning_rate: float = Field(
-        default=0.1,
+        default=0.05,
         gt=0,
         le=1,
         description="How much each round of boosting adds. scikit-learn's forest, which averages, leaves it unused.",
