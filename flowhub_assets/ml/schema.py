@@ -14,6 +14,9 @@ ColumnType = Literal["number", "integer", "category", "text", "date"]
 _MOST_NAMED = 5
 _MOST_QUOTED = 40
 
+_PANDAS_NULLS = ("NAType", "NaTType")
+_NUMPYS_BOOLEANS = ("bool", "bool_")
+
 #: The largest integer up to which every one has its own float (IEEE 754, 2**53).
 _LARGEST_INTEGER = 2**53
 
@@ -74,7 +77,7 @@ def is_null(value: Any) -> bool:
     """Whether a cell holds nothing: None, NaN (pandas' NA and NaT too) or text of blanks alone."""
     if isinstance(value, str):
         return not value.strip()
-    return value is None or value != value or type(value).__name__ == "NAType"
+    return value is None or type(value).__name__ in _PANDAS_NULLS or (isinstance(value, float) and math.isnan(value))
 
 
 def row_faults(columns: Sequence[Column], row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -94,7 +97,7 @@ def column_faults(columns: Sequence[Column], names: Iterable[str]) -> list[Fault
     missing = [Fault(name, "missing", 0, (), f"{name}: there is no such column") for name in known if name not in given]
     unknown = [name for name in given if name not in known]
     return missing + [
-        Fault(_quoted(name), "unknown", 0, (), f"{_quoted(name)}: the schema has no such column") for name in unknown
+        Fault(_cut(name), "unknown", 0, (), f"{_cut(name)}: the schema has no such column") for name in unknown
     ]
 
 
@@ -134,7 +137,7 @@ def _cell_fault(column: Column, value: Any) -> tuple[str, str]:
 
 def _number(value: Any) -> float:
     # float() would also take '1_000', 'nan' and 'inf', and True for 1.
-    if isinstance(value, bool) or type(value).__name__ == "bool_" or (isinstance(value, str) and "_" in value):
+    if isinstance(value, bool) or type(value).__name__ in _NUMPYS_BOOLEANS or (isinstance(value, str) and "_" in value):
         raise ValueError("is no number")
     try:
         number = float(value)
@@ -150,5 +153,8 @@ def _told(column: Column, value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
+    return _cut(repr(value) if isinstance(value, str) else str(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}…"

@@ -28,7 +28,8 @@ def split(frame: DataFrame, test_share: float = 0.2) -> tuple[DataFrame, DataFra
     bound = int(test_share * 2**_BITS)
     rows = zip(*(frame[name].tolist() for name in names), strict=True)
     chosen = [_place(row) < bound for row in rows]
-    return frame[[not one for one in chosen]], frame[chosen]
+    sides = [[place for place, one in enumerate(chosen) if one is side] for side in (False, True)]
+    return frame.iloc[sides[0]], frame.iloc[sides[1]]
 
 
 def _place(row: tuple[Any, ...]) -> int:
