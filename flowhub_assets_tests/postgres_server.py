@@ -27,7 +27,7 @@ import pytest
 from flowhub_assets.cli import demo_postgres
 from flowhub_assets_tests.loopback_server import free_port
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import pytest
 
 from flowhub_assets_tests.loopback_server import free_port
 
-_READY_SECONDS = 20.0
+_READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

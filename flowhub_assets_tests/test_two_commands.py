@@ -176,7 +176,7 @@ def dev(checkout: Path) -> Iterator[int]:
 
 def still_running(group: int) -> bool:
     """Whether a process of the group is left after the grace that servers take to end."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while time.monotonic() < ends:
         try:
             os.killpg(group, 0)

@@ -156,7 +156,7 @@ def answering(status: int, body: bytes, kind: str = "text/html") -> Iterator[str
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def server(*answers: tuple[int, Any]) -> Iterator[tuple[str, list[str]]]:
     finally:
         http.shutdown()
         http.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_events_are_told_once_until_the_run_is_over() -> None:

@@ -36,7 +36,7 @@ def worker(home: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "waited in vain"

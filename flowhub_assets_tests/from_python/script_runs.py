@@ -65,7 +65,7 @@ def appears(path: Path) -> str:
 
 def is_gone(pid: int) -> bool:
     """Whether the process ends within some seconds."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + _SECONDS
     while time.monotonic() < until:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":

@@ -377,7 +377,7 @@ def test_branches_run_side_by_side(tmp_path: Path) -> None:
 
         def meet(mine, other):
             open(mine, "w").close()
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not os.path.exists(other):
                 assert time.monotonic() < until, f"{other} never came"
                 time.sleep(0.01)

@@ -46,7 +46,7 @@ def core_api(cluster: KubeDouble) -> Any:
     return client.CoreV1Api(config.new_client_from_config(str(cluster.kubeconfig)))
 
 
-def until(holds: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What ``holds`` returns, once it is true."""
     end = time.monotonic() + seconds
     while not (found := holds()):

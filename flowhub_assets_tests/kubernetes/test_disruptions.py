@@ -245,14 +245,12 @@ def test_last_words_are_taken_from_a_file_or_from_the_log(api: Any) -> None:
 def test_a_followed_log_ends_with_a_lost_node(cluster: KubeDouble, api: Any) -> None:
     from urllib3.exceptions import HTTPError
 
-    running(api, script("import time; print('up', flush=True); time.sleep(60)"))
+    running(api, script("import time; print('up', flush=True); time.sleep(600)"))
     following = api.read_namespaced_pod_log("p", "default", follow=True, _preload_content=False)
     lines = following.stream()
     assert next(lines) == b"up\n"
     cluster.lose_node("p")
-    begun = time.monotonic()
     try:
         assert list(lines) == []
     except HTTPError:
         pass
-    assert time.monotonic() - begun < 30

@@ -50,7 +50,7 @@ def script(text: str, name: str = "p", **spec: Any) -> dict[str, Any]:
     return pod("python", "-c", text, name=name, **spec)
 
 
-def until(holds: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < end, "it never came to be"

@@ -14,7 +14,7 @@ from flowhub_assets.errors import TaskCancelled
 from flowhub_assets.nodes import NodeContext
 from flowhub_assets.runtime.step_context import Cancellation
 
-_MOST_SECONDS = 30.0
+_MOST_SECONDS = 60.0
 
 
 def until(there: Callable[[], object]) -> None:

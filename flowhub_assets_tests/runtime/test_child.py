@@ -22,7 +22,7 @@ from flowhub_assets.runtime.child import run_in_child, stop_all
 from flowhub_assets.runtime.step_context import StepContext, step_context
 
 
-def ends(pid: int, seconds: float = 10) -> bool:
+def ends(pid: int, seconds: float = 60) -> bool:
     """Whether the process is gone, or a zombie that nobody has reaped, within ``seconds``."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -37,7 +37,7 @@ def ends(pid: int, seconds: float = 10) -> bool:
 
 
 def read_pid(path: Path) -> int:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         if path.exists() and path.read_text().endswith("\n"):
             return int(path.read_text())

@@ -119,7 +119,7 @@ def test_params_stand_under_the_input() -> None:
 def test_tasks_that_do_not_depend_on_each_other_overlap(tmp_path: Path) -> None:
     def meet(mine: str, other: str) -> dict[str, Any]:
         (tmp_path / mine).touch()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not (tmp_path / other).exists():
             assert time.monotonic() < until, f"{other} never started beside {mine}"
             time.sleep(0.01)

@@ -28,7 +28,7 @@ def stop(*_): raise SystemExit
 signal.signal(signal.SIGTERM, stop)
 try:
     (Path(sys.argv[1]) / "begun").touch()
-    time.sleep(60)
+    time.sleep(600)
 finally:
     (Path(sys.argv[1]) / "tidied").touch()
 """
@@ -44,12 +44,12 @@ def started(*command: str) -> subprocess.Popen[bytes]:
     [("pass", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 128 + 9)],
 )
 def test_it_ends_as_its_command_does(script: str, code: int) -> None:
-    assert started("-c", script).wait(20) == code
+    assert started("-c", script).wait(60) == code
 
 
 def test_on_sigterm_tasks_may_tidy_up_and_dagster_writes_nothing(tmp_path: Path) -> None:
     process = started("-c", DAGSTER, str(tmp_path), TASK)
     until((tmp_path / "begun").exists)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(60) == 128 + signal.SIGTERM
     assert {one.name for one in tmp_path.iterdir()} == {"begun", "tidied"}
