@@ -41,9 +41,12 @@ class Arrivals(RuleBasedStateMachine):
         self.missed: set[StoredObject] = set()
         self.number = 0
 
-    @initialize(page=st.integers(1, 5))
-    def begin(self, page: int) -> None:
+    @initialize(page=st.integers(1, 5), full=st.booleans())
+    def begin(self, page: int, full: bool) -> None:
         self.bucket.page = page
+        if full:
+            self.put_many_at_one_time(KEYS, 0)
+            self.tick(1000, 1000, 0.0, 1, 0)
 
     @rule(key=st.sampled_from(KEYS), late=st.integers(0, LATENESS - 1))
     def put(self, key: str, late: int) -> None:
@@ -66,8 +69,8 @@ class Arrivals(RuleBasedStateMachine):
 
     @rule(
         most=st.integers(1, 8),
-        remembered=st.integers(1, 6),
-        seconds=st.sampled_from([0.0, 3.0, 20.0, 100.0]),
+        remembered=st.integers(1, 20),
+        seconds=st.sampled_from([0.0, 3.0, 3.0, 20.0, 100.0]),
         looks=st.integers(1, 4),
         skew=st.integers(-50, 50),
     )
