@@ -36,12 +36,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Begun:
-    """The run that was started, or, with the ``reason``, the earlier one that stands for it."""
+    """The run that was started, or, with the ``reason``, the earlier one that stands for it.
+
+    ``partition`` is its partition, of each of several that were started at once.
+    """
 
     run_id: str
     is_new: bool
     reason: str
     url: str
+    partition: str = ""
 
 
 class Access(Protocol):
@@ -50,8 +54,8 @@ class Access(Protocol):
     def params_schema(self, pipeline: str) -> Mapping[str, Any]:
         """The JSON Schema of a pipeline's params."""
 
-    def start(self, order: Order) -> Begun:
-        """Starts a run."""
+    def start(self, order: Order) -> list[Begun]:
+        """Starts a run, or, where the partition is a pattern, one for each that it means: these have a partition."""
 
     def run(self, run_id: str) -> RunView:
         """One run with its steps."""

@@ -41,8 +41,9 @@ class LocalAccess:
 
         return params_schema(self._backend.catalogue.get(pipeline).pipeline)
 
-    def start(self, order: Order) -> Begun:
+    def start(self, order: Order) -> list[Begun]:
         """Raises NotFound, ParamsRefused, Conflict, Unavailable."""
+        from flowhub_assets.server.matrix import start_each
         from flowhub_assets.server.runs import KEY_LIFETIME, StartRequest
 
         request = StartRequest(
@@ -58,7 +59,10 @@ class LocalAccess:
             door="cli",
             caller=_user(),
         )
-        return self._begun(self._backend.runs.start(request))
+        cells = start_each(self._backend, request)
+        if cells:
+            return [self._begun(cell.started, cell.partition) for cell in cells]
+        return [self._begun(self._backend.runs.start(request))]
 
     def run(self, run_id: str) -> RunView:
         """One run with its steps. Raises NotFound."""
@@ -121,8 +125,9 @@ class LocalAccess:
         started = retry_run(self._backend, run_id, from_failure=from_failure, steps=steps, caller=_caller())
         return self._begun(started)
 
-    def _begun(self, started: Started) -> Begun:
-        return Begun(started.run_id, started.is_new, started.reason, self._backend.run_url(started.run_id))
+    def _begun(self, started: Started, partition: str = "") -> Begun:
+        url = self._backend.run_url(started.run_id)
+        return Begun(started.run_id, started.is_new, started.reason, url, partition)
 
 
 def _caller() -> Caller:

@@ -63,8 +63,8 @@ class RemoteAccess:
         schema: Mapping[str, Any] = self._get(f"/api/v1/pipelines/{_part(pipeline)}")["params"]
         return schema
 
-    def start(self, order: Order) -> Begun:
-        """Starts a run."""
+    def start(self, order: Order) -> list[Begun]:
+        """Starts a run, or one for each partition that a pattern means."""
         given = {
             "params": order.params,
             "env": order.env,
@@ -76,7 +76,8 @@ class RemoteAccess:
         }
         body = {name: value for name, value in given.items() if value is not None}
         headers = {"Idempotency-Key": order.key} if order.key is not None else {}
-        return _begun(self._post(f"/api/v1/pipelines/{_part(order.pipeline)}/runs", body, headers))
+        told = self._post(f"/api/v1/pipelines/{_part(order.pipeline)}/runs", body, headers)
+        return [_begun(one) for one in (told if isinstance(told, list) else [told])]
 
     def run(self, run_id: str) -> RunView:
         """One run with its steps."""

@@ -8,6 +8,7 @@ import click
 
 from flowhub_assets.cli.access import Access, Begun, Order, with_access
 from flowhub_assets.cli.exit_codes import INTERRUPTED, SUCCESS, TIMED_OUT, code_of
+from flowhub_assets.cli.matrix import told_and_waited_for_all
 from flowhub_assets.cli.params_given import given_params
 from flowhub_assets.cli.run_display import display
 from flowhub_assets.cli.watching import OutOfTime, events_until_over, wait_until_over
@@ -25,7 +26,9 @@ from flowhub_assets.server.run_facts import RunView
 @click.option("--env", help="The profile that the run takes.")
 @click.option("--queue", help="The queue that it waits in.")
 @click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="A higher number goes first.")
-@click.option("--partition", metavar="KEY", help="Which one the run is about [the one that ended last].")
+@click.option(
+    "--partition", metavar="KEY", help="Which one it is about [the last one]; of keys many: 'iris|*', '*'."
+)
 @click.option("--key", help="An idempotency key: the same one answers with the same run.")
 @click.option(
     "--key-lifetime", type=click.FloatRange(min=0, min_open=True), help="For how many seconds the key holds [a day]."
@@ -53,12 +56,17 @@ def start(
 ) -> None:
     """Start a run of PIPELINE in Dagster, and print its id.
 
+    Of a pipeline whose partitions are keys, --partition 'iris|*', model=xgboost or '*' starts a run for each that it
+    means, and prints a table of them; with --wait or --watch once all are over. Each has a key of its own in --key.
+
     PIPELINE is a pipeline's name; a FILE is run on this machine, see flowhub run FILE --help.
     """
     schema = access.params_schema(pipeline)
     params = given_params(document, words, schema)
     begun = access.start(Order(pipeline, params, env, queue, priority, partition, key, key_lifetime, force))
-    raise SystemExit(told_and_waited(access, begun, wait=wait, watch=watch, timeout=timeout))
+    if begun[0].partition:
+        raise SystemExit(told_and_waited_for_all(access, begun, wait=wait or watch, timeout=timeout))
+    raise SystemExit(told_and_waited(access, begun[0], wait=wait, watch=watch, timeout=timeout))
 
 
 def told_and_waited(access: Access, begun: Begun, *, wait: bool, watch: bool, timeout: float | None) -> int:

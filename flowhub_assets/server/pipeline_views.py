@@ -16,7 +16,10 @@ _TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"
 
 @dataclass(frozen=True)
 class PipelineView:
-    """``params`` is a JSON Schema of type object; ``triggers`` are words, as ``cron: 0 6 * * * (UTC)``."""
+    """``params`` is a JSON Schema of type object; ``triggers`` are words, as ``cron: 0 6 * * * (UTC)``.
+
+    ``partitions`` are as a file has them: every, start and timezone, or the lists of keys by their names.
+    """
 
     name: str
     job: str
@@ -29,6 +32,7 @@ class PipelineView:
     tasks: tuple[str, ...]
     queue: str | None
     priority: int
+    partitions: Mapping[str, Any] | None = None
 
 
 def view_pipeline(entry: Entry) -> PipelineView:
@@ -46,6 +50,7 @@ def view_pipeline(entry: Entry) -> PipelineView:
         tasks=tuple(task.name for task in pipeline.tasks),
         queue=pipeline.queue,
         priority=pipeline.priority,
+        partitions=_partitions(pipeline),
     )
 
 
@@ -61,6 +66,15 @@ def params_schema(pipeline: Pipeline) -> dict[str, Any]:
     required = [name for name in pipeline.param_schemas if name not in pipeline.params]
     schema = {"type": "object", "properties": properties, "additionalProperties": not pipeline.param_schemas}
     return {**schema, **({"required": required} if required else {})}
+
+
+def _partitions(pipeline: Pipeline) -> dict[str, Any] | None:
+    asked = pipeline.partitions
+    if asked is None:
+        return None
+    if asked.dimensions:
+        return {dimension.name: list(dimension.keys) for dimension in asked.dimensions}
+    return {"every": asked.every, "start": asked.start, "timezone": asked.timezone}
 
 
 def _triggers(pipeline: Pipeline) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,8 +40,8 @@ class StartRequest:
     """What a door was asked for.
 
     ``params`` are JSON as given; ``trigger`` is what a webhook or an event brought. ``profile``, ``queue`` and
-    ``priority`` are the pipeline's own where None; ``partition`` is the key of the span of time that the run is about,
-    the one that ended last where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
+    ``priority`` are the pipeline's own where None; ``partition`` is the key of the partition that the run is about, of
+    those by time the one that ended last where None. ``key`` is an idempotency key, good for ``key_lifetime`` seconds;
     ``force`` starts all the same and gives the key to the new run. With ``latest_of`` an earlier run of that key which
     still waits is dropped. The run starts ``delay`` seconds from now at the earliest. ``caller`` is who asked, from
     the address ``peer``.
@@ -73,6 +73,10 @@ class Started:
     pipeline: str
     is_new: bool = True
     reason: str = ""
+
+
+#: What is to be kept, what asked for it, and what writes more beside it.
+_Asked = tuple[Submission, StartRequest, Callable[[Connection], None]]
 
 
 class Runs:
@@ -112,6 +116,21 @@ class Runs:
             self._launch(submission)
         return Started(submission.run_id, submission.pipeline)
 
+    def take_all(self, asked: Sequence[tuple[Submission, StartRequest]], seconds: float) -> list[Started]:
+        """Keeps submissions that were checked, all or none, and launches them in their order.
+
+        After so many seconds it launches no more: ``launch_due`` does. Raises Conflict, Unavailable.
+        """
+        began, told = time.monotonic(), []
+        kept = self._kept([(submission, request, lambda _: None) for submission, request in asked])
+        for (submission, _), (earlier, dropped) in zip(asked, kept, strict=True):
+            if dropped:
+                self._supersede(dropped, submission.run_id)
+            if earlier is None and submission.state == ACCEPTED and time.monotonic() - began < seconds:
+                self._launch(submission)
+            told.append(earlier or Started(submission.run_id, submission.pipeline))
+        return told
+
     def submission(self, entry: Entry, request: StartRequest) -> Submission:
         """The request as it will be kept, checked. Raises ParamsRefused, NotFound for a queue."""
         params = checked_params(entry.runnable, request.params, request.trigger)
@@ -142,28 +161,35 @@ class Runs:
         Returns the earlier run of its key, if there is one, and the waiting runs in whose place it comes.
         Raises Conflict for a key that was used for another request, Unavailable.
         """
+        return self._kept([(submission, request, also)])[0]
+
+    def _kept(self, asked: Sequence[_Asked]) -> list[tuple[Started | None, list[str]]]:
         for _ in range(3):
             try:
                 with self._database.begin() as connection:
-                    earlier = self._earlier(connection, submission, request)
-                    if earlier is not None:
-                        return earlier, []
-                    if request.key is not None:
-                        expires = submission.accepted + request.key_lifetime
-                        submissions.keep_key(connection, request.key, submission, expires)
-                    submissions.keep(connection, submission)
-                    audit.write(connection, _act(submission, request))
-                    also(connection)
-                    latest = request.latest_of is not None
-                    return None, submissions.supersede(connection, submission, self._clock()) if latest else []
+                    return [self._keep(connection, *one) for one in asked]
             except IntegrityError:
                 # Another request with the same key was kept at this moment: its run is the answer.
                 continue
         raise Conflict(
-            f"key {request.key!r} is being used by other requests at this moment",
+            f"key {asked[0][1].key!r} is being used by other requests at this moment",
             effect="Nothing was started.",
             remedy="Send the request again.",
         )
+
+    def _keep(
+        self, connection: Connection, submission: Submission, request: StartRequest, also: Callable[[Connection], None]
+    ) -> tuple[Started | None, list[str]]:
+        earlier = self._earlier(connection, submission, request)
+        if earlier is not None:
+            return earlier, []
+        if request.key is not None:
+            submissions.keep_key(connection, request.key, submission, submission.accepted + request.key_lifetime)
+        submissions.keep(connection, submission)
+        audit.write(connection, _act(submission, request))
+        also(connection)
+        latest = request.latest_of is not None
+        return None, submissions.supersede(connection, submission, self._clock()) if latest else []
 
     def _earlier(self, connection: Connection, submission: Submission, request: StartRequest) -> Started | None:
         if request.key is None or request.force:

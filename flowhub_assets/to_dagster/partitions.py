@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +22,13 @@ from dagster import (
 from flowhub_assets.errors import InputError, ParamsRefused
 from flowhub_assets.ir.pipeline import Pipeline
 from flowhub_assets.ir.triggers import Partitions
-from flowhub_assets.runtime.matrix import none_named
+from flowhub_assets.runtime.matrix import is_pattern, matching, none_named
 from flowhub_assets.runtime.partitions import PARTITION, last_ended, window_of
+
+# Dagster complains of the two slashes in its own tags, dagster/partition/model.
+warnings.filterwarnings(
+    "ignore", message=r"Non-compliant tag keys like \['dagster/partition/", category=DeprecationWarning
+)
 
 #: The tag of a run in which Dagster keeps its partition.
 PARTITION_TAG = "dagster/partition"
@@ -80,6 +86,20 @@ def partition_tags(pipeline: Pipeline, named: str | None, now: float) -> dict[st
     except InputError as error:
         raise _refused(pipeline, error.what, error.remedy) from None
     return dict(definition.get_tags_for_partition_key(key))
+
+
+def keys_of_pattern(pipeline: Pipeline, text: str | None) -> list[str]:
+    """The partitions that a pattern means, as ``iris|*`` does; [] for what is none, such as one partition's own key.
+
+    Raises ParamsRefused for a pattern that means nothing.
+    """
+    asked = pipeline.partitions
+    if asked is None or text is None or not is_pattern(asked, text):
+        return []
+    try:
+        return [cell["key"] for cell in matching(asked, text)]
+    except InputError as error:
+        raise _refused(pipeline, error.what, error.remedy) from None
 
 
 def _refused(pipeline: Pipeline, what: str, remedy: str) -> ParamsRefused:

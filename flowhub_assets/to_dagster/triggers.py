@@ -56,8 +56,12 @@ def interval_sensors(pipeline: Pipeline, job: JobDefinition) -> Iterator[SensorD
             )
 
 
-def _at_its_time(pipeline: Pipeline, name: str, context: ScheduleEvaluationContext) -> _Started:
-    return start(pipeline, context, name, context.scheduled_execution_time, partition_once=True)
+def _at_its_time(
+    pipeline: Pipeline, name: str, context: ScheduleEvaluationContext
+) -> Iterator[RunRequest | SkipReason]:
+    started = start(pipeline, context, name, context.scheduled_execution_time, partition_once=True)
+    # A list is what sensors may return; of a schedule Dagster takes several only one by one.
+    yield from started if isinstance(started, list) else [started]
 
 
 def _tick(pipeline: Pipeline, name: str, context: SensorEvaluationContext) -> _Started:

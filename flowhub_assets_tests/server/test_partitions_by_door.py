@@ -105,7 +105,7 @@ def test_grpc_takes_a_partition(backend: Backend) -> None:
 
 
 def test_the_command_line_takes_a_partition_here_and_over_a_server(backend: Backend) -> None:
-    here = LocalAccess(backend).start(Order("by-month", partition="2026-06-01"))
+    here = LocalAccess(backend).start(Order("by-month", partition="2026-06-01"))[0]
     assert partition_of(backend, here.run_id) == "2026-06-01"
 
     def verb(url: str, *words: str) -> Result:

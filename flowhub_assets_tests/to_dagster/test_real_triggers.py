@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -61,6 +62,11 @@ def keep(args):
 def days(args):
     return keep(load(args))
 
+@flow(name="matrix", partitions={"model": ["xgboost", "lightgbm"], "data_set": ["iris", "wine"]},
+      env={"default": {"WORKSPACE": "BASE/files"}})
+def matrix(args):
+    return keep(load(args))
+
 @task
 def fail(args):
     raise ValueError("no such city")
@@ -115,9 +121,10 @@ def test_the_runs_of_a_backfill_wait_for_each_other(stack: Stack) -> None:
     assert sorted(file.stem for file in (stack.base / "files" / "days").iterdir()) == days
 
 
-def test_a_backfill_of_a_flows_assets(stack: Stack) -> None:
-    keys = [{"path": ["days_of_assets", task]} for task in ("load", "keep")]
-    params = {"assetSelection": keys, "partitionNames": ["2026-03-07", "2026-03-08"]}
+def backfilled(stack: Stack, flow: str, partitions: list[str]) -> None:
+    """Makes the assets of a flow for these partitions as the dialog of Dagster's UI does, and waits for the runs."""
+    keys = [{"path": [flow, task]} for task in ("load", "keep")]
+    params = {"assetSelection": keys, "partitionNames": partitions}
     launched = stack.ask(_BACKFILL, params=params)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
 
@@ -129,6 +136,25 @@ def test_a_backfill_of_a_flows_assets(stack: Stack) -> None:
     assert {run["status"] for run in runs} == {"SUCCESS"}
 
 
+def test_a_backfill_of_a_flows_assets(stack: Stack) -> None:
+    backfilled(stack, "days_of_assets", ["2026-03-07", "2026-03-08"])
+
+
+def test_a_backfill_over_a_row_of_a_matrix(stack: Stack) -> None:
+    row = ["wine|xgboost", "wine|lightgbm"]
+    backfilled(stack, "matrix", row)
+    for task in ("load", "keep"):
+        told = stack.ask(_MADE, key={"path": ["matrix", task]})["assetNodeOrError"]["assetPartitionStatuses"]
+        (made,) = told["ranges"]
+        assert (made["primaryDimStartKey"], made["primaryDimEndKey"]) == ("wine", "wine")
+        assert sorted(made["secondaryDim"]["materializedPartitions"]) == ["lightgbm", "xgboost"]
+    files = sorted((stack.base / "files" / "matrix").rglob("partition-*/keep.json"))
+    assert [json.loads(file.read_text()) for file in files] == [{"kept": key} for key in sorted(row)]
+
+
+_MADE = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { assetPartitionStatuses {
+  ... on MultiPartitionStatuses { ranges { primaryDimStartKey primaryDimEndKey
+  secondaryDim { ... on DefaultPartitionStatuses { materializedPartitions } } } } } } } }"""
 _ALL = "{ runsOrError(limit: 50) { ... on Runs { results { runId status endTime tags { key value } } } } }"
 
 

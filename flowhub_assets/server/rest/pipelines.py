@@ -29,6 +29,7 @@ class PipelineBody(BaseModel):
     tasks: list[str]
     queue: str | None
     priority: int
+    partitions: dict[str, Any] | None = Field(description="What each run is about one of, as a file has them.")
 
 
 class PipelinesBody(BaseModel):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flowhub_assets.server.pipeline_views import PipelineView
@@ -28,7 +31,14 @@ def pipeline_message(view: PipelineView) -> pb.Pipeline:
         profiles=view.profiles,
         queue=view.queue or "",
         priority=_int32(view.priority),
+        partitions=_partitions(view.partitions) if view.partitions is not None else None,
     )
+
+
+def _partitions(told: Mapping[str, Any]) -> pb.Partitions:
+    if "every" in told:
+        return pb.Partitions(every=told["every"], start=told["start"], timezone=told["timezone"])
+    return pb.Partitions(dimensions=[pb.PartitionDimension(name=name, keys=keys) for name, keys in told.items()])
 
 
 def run_message(view: RunView) -> pb.Run:

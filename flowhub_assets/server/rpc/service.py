@@ -11,6 +11,7 @@ from flowhub_assets.errors import Conflict, ParamsRefused
 from flowhub_assets.server.access import Caller
 from flowhub_assets.server.audit import note
 from flowhub_assets.server.backend import Backend
+from flowhub_assets.server.matrix import PATIENCE, start_each
 from flowhub_assets.server.pipeline_views import params_schema, view_pipeline
 from flowhub_assets.server.rpc.calls import caller_now
 from flowhub_assets.server.rpc.flowhub.v1 import flowhub_pb2 as pb
@@ -27,7 +28,7 @@ from flowhub_assets.server.runs import KEY_LIFETIME, Started, StartRequest
 
 SERVICE = "flowhub.v1.FlowHub"
 #: The longest of each field, as over HTTP; the most is for fields that nothing else bounds.
-_LONGEST = {"pipeline": 255, "idempotency_key": 255, "queue": 63, "env": 255, "latest_of": 255, "partition": 60}
+_LONGEST = {"pipeline": 255, "idempotency_key": 255, "queue": 63, "env": 255, "latest_of": 255, "partition": 255}
 _LONGEST_LIFETIME = 366 * 24 * 3_600
 _HIGHEST_PRIORITY = 1_000_000
 _MOST_STEPS = 1_000
@@ -98,6 +99,11 @@ class FlowHub(FlowHubServicer):
     def _submit(self, request: pb.SubmitRunRequest, caller: Caller) -> pb.SubmitRunResponse:
         start = start_request(self._backend, request, caller)
         try:
+            cells = start_each(self._backend, start, PATIENCE)
+            if cells:
+                runs = [self._started(cell.started, cell.partition) for cell in cells]
+                is_new = any(run.is_new for run in runs)
+                return pb.SubmitRunResponse(pipeline=runs[0].pipeline, is_new=is_new, runs=runs)
             return self._started(self._backend.runs.start(start))
         except Conflict as error:
             raise KeyTaken(error.what, effect=error.effect, remedy=error.remedy) from error
@@ -121,9 +127,10 @@ class FlowHub(FlowHubServicer):
         started = retry_run(self._backend, run_id, from_failure=from_failure, steps=steps, caller=caller, key=key)
         return self._started(started)
 
-    def _started(self, started: Started) -> pb.SubmitRunResponse:
+    def _started(self, started: Started, partition: str = "") -> pb.SubmitRunResponse:
         return pb.SubmitRunResponse(
             run_id=started.run_id,
+            partition=partition,
             pipeline=started.pipeline,
             is_new=started.is_new,
             reason=started.reason,

@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66lowhub/v1/flowhub.proto\x12\nflowhub.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14ListPipelinesRequest\"@\n\x15ListPipelinesResponse\x12\'\n\tpipelines\x18\x01 \x03(\x0b\x32\x14.flowhub.v1.Pipeline\"\"\n\x12GetPipelineRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xdc\x01\n\x08Pipeline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08triggers\x18\x05 \x03(\t\x12\r\n\x05tasks\x18\x06 \x03(\t\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0e\n\x06owners\x18\x08 \x03(\t\x12\x10\n\x08profiles\x18\t \x03(\t\x12\r\n\x05queue\x18\n \x01(\t\x12\x10\n\x08priority\x18\x0b \x01(\x05\"\x8c\x02\n\x10SubmitRunRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\'\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\x12/\n\x0ckey_lifetime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x12\r\n\x05queue\x18\x06 \x01(\t\x12\x15\n\x08priority\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x0b\n\x03\x65nv\x18\x08 \x01(\t\x12\x11\n\tlatest_of\x18\t \x01(\t\x12\x11\n\tpartition\x18\n \x01(\tB\x0b\n\t_priority\"b\n\x11SubmitRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0e\n\x06is_new\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0b\n\x03url\x18\x05 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xc9\x03\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\x12%\n\x06status\x18\x04 \x01(\x0e\x32\x15.flowhub.v1.RunStatus\x12+\n\x07\x63reated\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07started\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05queue\x18\x08 \x01(\t\x12\x10\n\x08priority\x18\t \x01(\x05\x12\x0c\n\x04\x64oor\x18\n \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\'\n\x04tags\x18\x0c \x03(\x0b\x32\x19.flowhub.v1.Run.TagsEntry\x12\x1f\n\x05steps\x18\r \x03(\x0b\x32\x10.flowhub.v1.Step\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x0b\n\x03url\x18\x0f \x01(\t\x12\x15\n\rparent_run_id\x18\x10 \x01(\t\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8d\x01\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12+\n\x07started\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"c\n\x10WatchRunResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.flowhub.v1.RunEventH\x00\x12\x1e\n\x03run\x18\x02 \x01(\x0b\x32\x0f.flowhub.v1.RunH\x00\x42\x08\n\x06update\"\x91\x01\n\x08RunEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\r\n\x05level\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"%\n\x13GetRunResultRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"=\n\x14GetRunResultResponse\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\"\"\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\\\n\x0fRetryRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\t\x12\x11\n\tall_steps\x18\x03 \x01(\x08\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t*\xa6\x03\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATUS_ACCEPTED\x10\x01\x12\x16\n\x12RUN_STATUS_DELAYED\x10\x02\x12\x19\n\x15RUN_STATUS_SUPERSEDED\x10\x03\x12\x1f\n\x1bRUN_STATUS_FAILED_TO_LAUNCH\x10\x04\x12\x1a\n\x16RUN_STATUS_NOT_STARTED\x10\x05\x12\x16\n\x12RUN_STATUS_MANAGED\x10\x06\x12\x15\n\x11RUN_STATUS_QUEUED\x10\x07\x12\x17\n\x13RUN_STATUS_STARTING\x10\x08\x12\x16\n\x12RUN_STATUS_STARTED\x10\t\x12\x16\n\x12RUN_STATUS_SUCCESS\x10\n\x12\x16\n\x12RUN_STATUS_FAILURE\x10\x0b\x12\x18\n\x14RUN_STATUS_CANCELING\x10\x0c\x12\x17\n\x13RUN_STATUS_CANCELED\x10\r\x12\x17\n\x13RUN_STATUS_ANSWERED\x10\x0e\x12\x18\n\x14RUN_STATUS_SUSPENDED\x10\x0f\x32\xc4\x04\n\x07\x46lowHub\x12T\n\rListPipelines\x12 .flowhub.v1.ListPipelinesRequest\x1a!.flowhub.v1.ListPipelinesResponse\x12\x43\n\x0bGetPipeline\x12\x1e.flowhub.v1.GetPipelineRequest\x1a\x14.flowhub.v1.Pipeline\x12H\n\tSubmitRun\x12\x1c.flowhub.v1.SubmitRunRequest\x1a\x1d.flowhub.v1.SubmitRunResponse\x12\x34\n\x06GetRun\x12\x19.flowhub.v1.GetRunRequest\x1a\x0f.flowhub.v1.Run\x12G\n\x08WatchRun\x12\x1b.flowhub.v1.WatchRunRequest\x1a\x1c.flowhub.v1.WatchRunResponse0\x01\x12Q\n\x0cGetRunResult\x12\x1f.flowhub.v1.GetRunResultRequest\x1a .flowhub.v1.GetRunResultResponse\x12:\n\tCancelRun\x12\x1c.flowhub.v1.CancelRunRequest\x1a\x0f.flowhub.v1.Run\x12\x46\n\x08RetryRun\x12\x1b.flowhub.v1.RetryRunRequest\x1a\x1d.flowhub.v1.SubmitRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66lowhub/v1/flowhub.proto\x12\nflowhub.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14ListPipelinesRequest\"@\n\x15ListPipelinesResponse\x12\'\n\tpipelines\x18\x01 \x03(\x0b\x32\x14.flowhub.v1.Pipeline\"\"\n\x12GetPipelineRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x88\x02\n\x08Pipeline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08triggers\x18\x05 \x03(\t\x12\r\n\x05tasks\x18\x06 \x03(\t\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x0e\n\x06owners\x18\x08 \x03(\t\x12\x10\n\x08profiles\x18\t \x03(\t\x12\r\n\x05queue\x18\n \x01(\t\x12\x10\n\x08priority\x18\x0b \x01(\x05\x12*\n\npartitions\x18\x0c \x01(\x0b\x32\x16.flowhub.v1.Partitions\"p\n\nPartitions\x12\r\n\x05\x65very\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\t\x12\x10\n\x08timezone\x18\x03 \x01(\t\x12\x32\n\ndimensions\x18\x04 \x03(\x0b\x32\x1e.flowhub.v1.PartitionDimension\"0\n\x12PartitionDimension\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"\x8c\x02\n\x10SubmitRunRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\'\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\x12/\n\x0ckey_lifetime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x12\r\n\x05queue\x18\x06 \x01(\t\x12\x15\n\x08priority\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x0b\n\x03\x65nv\x18\x08 \x01(\t\x12\x11\n\tlatest_of\x18\t \x01(\t\x12\x11\n\tpartition\x18\n \x01(\tB\x0b\n\t_priority\"\xa2\x01\n\x11SubmitRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0e\n\x06is_new\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0b\n\x03url\x18\x05 \x01(\t\x12\x11\n\tpartition\x18\x06 \x01(\t\x12+\n\x04runs\x18\x07 \x03(\x0b\x32\x1d.flowhub.v1.SubmitRunResponse\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xc9\x03\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\x12%\n\x06status\x18\x04 \x01(\x0e\x32\x15.flowhub.v1.RunStatus\x12+\n\x07\x63reated\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07started\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05queue\x18\x08 \x01(\t\x12\x10\n\x08priority\x18\t \x01(\x05\x12\x0c\n\x04\x64oor\x18\n \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\'\n\x04tags\x18\x0c \x03(\x0b\x32\x19.flowhub.v1.Run.TagsEntry\x12\x1f\n\x05steps\x18\r \x03(\x0b\x32\x10.flowhub.v1.Step\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x0b\n\x03url\x18\x0f \x01(\t\x12\x15\n\rparent_run_id\x18\x10 \x01(\t\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8d\x01\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12+\n\x07started\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"c\n\x10WatchRunResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.flowhub.v1.RunEventH\x00\x12\x1e\n\x03run\x18\x02 \x01(\x0b\x32\x0f.flowhub.v1.RunH\x00\x42\x08\n\x06update\"\x91\x01\n\x08RunEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\r\n\x05level\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"%\n\x13GetRunResultRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"=\n\x14GetRunResultResponse\x12%\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\"\"\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\\\n\x0fRetryRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\t\x12\x11\n\tall_steps\x18\x03 \x01(\x08\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t*\xa6\x03\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATUS_ACCEPTED\x10\x01\x12\x16\n\x12RUN_STATUS_DELAYED\x10\x02\x12\x19\n\x15RUN_STATUS_SUPERSEDED\x10\x03\x12\x1f\n\x1bRUN_STATUS_FAILED_TO_LAUNCH\x10\x04\x12\x1a\n\x16RUN_STATUS_NOT_STARTED\x10\x05\x12\x16\n\x12RUN_STATUS_MANAGED\x10\x06\x12\x15\n\x11RUN_STATUS_QUEUED\x10\x07\x12\x17\n\x13RUN_STATUS_STARTING\x10\x08\x12\x16\n\x12RUN_STATUS_STARTED\x10\t\x12\x16\n\x12RUN_STATUS_SUCCESS\x10\n\x12\x16\n\x12RUN_STATUS_FAILURE\x10\x0b\x12\x18\n\x14RUN_STATUS_CANCELING\x10\x0c\x12\x17\n\x13RUN_STATUS_CANCELED\x10\r\x12\x17\n\x13RUN_STATUS_ANSWERED\x10\x0e\x12\x18\n\x14RUN_STATUS_SUSPENDED\x10\x0f\x32\xc4\x04\n\x07\x46lowHub\x12T\n\rListPipelines\x12 .flowhub.v1.ListPipelinesRequest\x1a!.flowhub.v1.ListPipelinesResponse\x12\x43\n\x0bGetPipeline\x12\x1e.flowhub.v1.GetPipelineRequest\x1a\x14.flowhub.v1.Pipeline\x12H\n\tSubmitRun\x12\x1c.flowhub.v1.SubmitRunRequest\x1a\x1d.flowhub.v1.SubmitRunResponse\x12\x34\n\x06GetRun\x12\x19.flowhub.v1.GetRunRequest\x1a\x0f.flowhub.v1.Run\x12G\n\x08WatchRun\x12\x1b.flowhub.v1.WatchRunRequest\x1a\x1c.flowhub.v1.WatchRunResponse0\x01\x12Q\n\x0cGetRunResult\x12\x1f.flowhub.v1.GetRunResultRequest\x1a .flowhub.v1.GetRunResultResponse\x12:\n\tCancelRun\x12\x1c.flowhub.v1.CancelRunRequest\x1a\x0f.flowhub.v1.Run\x12\x46\n\x08RetryRun\x12\x1b.flowhub.v1.RetryRunRequest\x1a\x1d.flowhub.v1.SubmitRunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RUN_TAGSENTRY']._loaded_options = None
   _globals['_RUN_TAGSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATUS']._serialized_start=2025
-  _globals['_RUNSTATUS']._serialized_end=2447
+  _globals['_RUNSTATUS']._serialized_start=2298
+  _globals['_RUNSTATUS']._serialized_end=2720
   _globals['_LISTPIPELINESREQUEST']._serialized_start=135
   _globals['_LISTPIPELINESREQUEST']._serialized_end=157
   _globals['_LISTPIPELINESRESPONSE']._serialized_start=159
@@ -45,33 +45,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPIPELINEREQUEST']._serialized_start=225
   _globals['_GETPIPELINEREQUEST']._serialized_end=259
   _globals['_PIPELINE']._serialized_start=262
-  _globals['_PIPELINE']._serialized_end=482
-  _globals['_SUBMITRUNREQUEST']._serialized_start=485
-  _globals['_SUBMITRUNREQUEST']._serialized_end=753
-  _globals['_SUBMITRUNRESPONSE']._serialized_start=755
-  _globals['_SUBMITRUNRESPONSE']._serialized_end=853
-  _globals['_GETRUNREQUEST']._serialized_start=855
-  _globals['_GETRUNREQUEST']._serialized_end=886
-  _globals['_RUN']._serialized_start=889
-  _globals['_RUN']._serialized_end=1346
-  _globals['_RUN_TAGSENTRY']._serialized_start=1303
-  _globals['_RUN_TAGSENTRY']._serialized_end=1346
-  _globals['_STEP']._serialized_start=1349
-  _globals['_STEP']._serialized_end=1490
-  _globals['_WATCHRUNREQUEST']._serialized_start=1492
-  _globals['_WATCHRUNREQUEST']._serialized_end=1541
-  _globals['_WATCHRUNRESPONSE']._serialized_start=1543
-  _globals['_WATCHRUNRESPONSE']._serialized_end=1642
-  _globals['_RUNEVENT']._serialized_start=1645
-  _globals['_RUNEVENT']._serialized_end=1790
-  _globals['_GETRUNRESULTREQUEST']._serialized_start=1792
-  _globals['_GETRUNRESULTREQUEST']._serialized_end=1829
-  _globals['_GETRUNRESULTRESPONSE']._serialized_start=1831
-  _globals['_GETRUNRESULTRESPONSE']._serialized_end=1892
-  _globals['_CANCELRUNREQUEST']._serialized_start=1894
-  _globals['_CANCELRUNREQUEST']._serialized_end=1928
-  _globals['_RETRYRUNREQUEST']._serialized_start=1930
-  _globals['_RETRYRUNREQUEST']._serialized_end=2022
-  _globals['_FLOWHUB']._serialized_start=2450
-  _globals['_FLOWHUB']._serialized_end=3030
+  _globals['_PIPELINE']._serialized_end=526
+  _globals['_PARTITIONS']._serialized_start=528
+  _globals['_PARTITIONS']._serialized_end=640
+  _globals['_PARTITIONDIMENSION']._serialized_start=642
+  _globals['_PARTITIONDIMENSION']._serialized_end=690
+  _globals['_SUBMITRUNREQUEST']._serialized_start=693
+  _globals['_SUBMITRUNREQUEST']._serialized_end=961
+  _globals['_SUBMITRUNRESPONSE']._serialized_start=964
+  _globals['_SUBMITRUNRESPONSE']._serialized_end=1126
+  _globals['_GETRUNREQUEST']._serialized_start=1128
+  _globals['_GETRUNREQUEST']._serialized_end=1159
+  _globals['_RUN']._serialized_start=1162
+  _globals['_RUN']._serialized_end=1619
+  _globals['_RUN_TAGSENTRY']._serialized_start=1576
+  _globals['_RUN_TAGSENTRY']._serialized_end=1619
+  _globals['_STEP']._serialized_start=1622
+  _globals['_STEP']._serialized_end=1763
+  _globals['_WATCHRUNREQUEST']._serialized_start=1765
+  _globals['_WATCHRUNREQUEST']._serialized_end=1814
+  _globals['_WATCHRUNRESPONSE']._serialized_start=1816
+  _globals['_WATCHRUNRESPONSE']._serialized_end=1915
+  _globals['_RUNEVENT']._serialized_start=1918
+  _globals['_RUNEVENT']._serialized_end=2063
+  _globals['_GETRUNRESULTREQUEST']._serialized_start=2065
+  _globals['_GETRUNRESULTREQUEST']._serialized_end=2102
+  _globals['_GETRUNRESULTRESPONSE']._serialized_start=2104
+  _globals['_GETRUNRESULTRESPONSE']._serialized_end=2165
+  _globals['_CANCELRUNREQUEST']._serialized_start=2167
+  _globals['_CANCELRUNREQUEST']._serialized_end=2201
+  _globals['_RETRYRUNREQUEST']._serialized_start=2203
+  _globals['_RETRYRUNREQUEST']._serialized_end=2295
+  _globals['_FLOWHUB']._serialized_start=2723
+  _globals['_FLOWHUB']._serialized_end=3303
 # @@protoc_insertion_point(module_scope)

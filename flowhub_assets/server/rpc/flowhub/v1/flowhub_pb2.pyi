@@ -64,7 +64,7 @@ class GetPipelineRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Pipeline(_message.Message):
-    __slots__ = ("name", "job", "description", "params_schema", "triggers", "tasks", "tags", "owners", "profiles", "queue", "priority")
+    __slots__ = ("name", "job", "description", "params_schema", "triggers", "tasks", "tags", "owners", "profiles", "queue", "priority", "partitions")
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class Pipeline(_message.Message):
     PROFILES_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     job: str
     description: str
@@ -87,7 +88,28 @@ class Pipeline(_message.Message):
     profiles: _containers.RepeatedScalarFieldContainer[str]
     queue: str
     priority: int
-    def __init__(self, name: _Optional[str] = ..., job: _Optional[str] = ..., description: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., triggers: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., owners: _Optional[_Iterable[str]] = ..., profiles: _Optional[_Iterable[str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
+    partitions: Partitions
+    def __init__(self, name: _Optional[str] = ..., job: _Optional[str] = ..., description: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., triggers: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., owners: _Optional[_Iterable[str]] = ..., profiles: _Optional[_Iterable[str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., partitions: _Optional[_Union[Partitions, _Mapping]] = ...) -> None: ...
+
+class Partitions(_message.Message):
+    __slots__ = ("every", "start", "timezone", "dimensions")
+    EVERY_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    every: str
+    start: str
+    timezone: str
+    dimensions: _containers.RepeatedCompositeFieldContainer[PartitionDimension]
+    def __init__(self, every: _Optional[str] = ..., start: _Optional[str] = ..., timezone: _Optional[str] = ..., dimensions: _Optional[_Iterable[_Union[PartitionDimension, _Mapping]]] = ...) -> None: ...
+
+class PartitionDimension(_message.Message):
+    __slots__ = ("name", "keys")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SubmitRunRequest(_message.Message):
     __slots__ = ("pipeline", "params", "idempotency_key", "key_lifetime", "force", "queue", "priority", "env", "latest_of", "partition")
@@ -114,18 +136,22 @@ class SubmitRunRequest(_message.Message):
     def __init__(self, pipeline: _Optional[str] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., force: _Optional[bool] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., env: _Optional[str] = ..., latest_of: _Optional[str] = ..., partition: _Optional[str] = ...) -> None: ...
 
 class SubmitRunResponse(_message.Message):
-    __slots__ = ("run_id", "pipeline", "is_new", "reason", "url")
+    __slots__ = ("run_id", "pipeline", "is_new", "reason", "url", "partition", "runs")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     IS_NEW_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     pipeline: str
     is_new: bool
     reason: str
     url: str
-    def __init__(self, run_id: _Optional[str] = ..., pipeline: _Optional[str] = ..., is_new: _Optional[bool] = ..., reason: _Optional[str] = ..., url: _Optional[str] = ...) -> None: ...
+    partition: str
+    runs: _containers.RepeatedCompositeFieldContainer[SubmitRunResponse]
+    def __init__(self, run_id: _Optional[str] = ..., pipeline: _Optional[str] = ..., is_new: _Optional[bool] = ..., reason: _Optional[str] = ..., url: _Optional[str] = ..., partition: _Optional[str] = ..., runs: _Optional[_Iterable[_Union[SubmitRunResponse, _Mapping]]] = ...) -> None: ...
 
 class GetRunRequest(_message.Message):
     __slots__ = ("run_id",)
