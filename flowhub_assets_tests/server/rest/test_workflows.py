@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,17 @@ def test_what_somebody_else_has_changed_is_not_written_over(client: httpx.Client
     assert client.delete("/workflows/hello", headers={"If-Match": second.headers["etag"]}).status_code == 204
 
 
+def test_of_many_who_change_one_version_at_once_one_does(client: httpx.Client, base: Path) -> None:
+    tag = put(client, "hello", written(HELLO, base)).headers["etag"]
+
+    def change(number: int) -> int:
+        text = written(HELLO, base).replace("default: Seoul", f"default: City{number}")
+        return put(client, "hello", text, **{"If-Match": tag}).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(change, range(6))) == [200, *[412] * 5]
+
+
 def test_all_mistakes_are_told_at_once_with_their_lines(client: httpx.Client, base: Path) -> None:
     text = written(HELLO, base).replace("type: log", "type: lug").replace("30 2 * * *", "30 25 * * *")
     text = text.replace("WORKSPACE", "SECRET_KEY")
@@ -213,6 +225,16 @@ def test_what_others_have_is_refused(client: httpx.Client, base: Path, folder: P
     answer = put(client, "after-sales", circle.split("  - {id: reply")[0])
     assert answer.status_code == 422, answer.text
     assert "would start it again" in answer.json()["detail"]
+
+
+def test_what_another_server_has_stored_a_moment_ago_is_heeded(
+    client: httpx.Client, backend: Backend, base: Path
+) -> None:
+    client.get("/pipelines")
+    with backend.database.begin() as connection:
+        workflows.write(connection, "two_names", "not looked at", "ann", 1.0)
+    answer = put(client, "two-names", written(HELLO, base).replace("name: hello", "name: two-names"))
+    assert (answer.status_code, "'two_names'" in answer.json()["detail"]) == (409, True)
 
 
 def test_other_kinds_of_body_and_large_ones_are_refused(client: httpx.Client) -> None:
