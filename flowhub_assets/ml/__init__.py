@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.data_sets import DATA_SETS as DATA_SETS
     from flowhub_assets.ml.data_sets import DataSet as DataSet
     from flowhub_assets.ml.data_sets import schema_faults as schema_faults
+    from flowhub_assets.ml.decisions import Promotion as Promotion
+    from flowhub_assets.ml.decisions import Rollback as Rollback
     from flowhub_assets.ml.drift_watch import ask_for_retraining as ask_for_retraining
     from flowhub_assets.ml.drift_watch import begin_retraining as begin_retraining
     from flowhub_assets.ml.drift_watch import drift as drift
@@ -46,13 +48,16 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.registry import history as history
     from flowhub_assets.ml.registry import promote as promote
     from flowhub_assets.ml.registry import register as register
+    from flowhub_assets.ml.registry import require_champion as require_champion
     from flowhub_assets.ml.registry import rollback as rollback
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
     from flowhub_assets.ml.serving.batch import predict_batch as predict_batch
     from flowhub_assets.ml.serving.comparison import compare_arms as compare_arms
+    from flowhub_assets.ml.serving.compose import compose_files as compose_files
     from flowhub_assets.ml.serving.golden import ask_golden as ask_golden
     from flowhub_assets.ml.serving.servers import build_bentos as build_bentos
+    from flowhub_assets.ml.serving.servers import end_unused as end_unused
     from flowhub_assets.ml.serving.servers import start_servers as start_servers
     from flowhub_assets.ml.serving.switching import serve as serve
     from flowhub_assets.ml.serving.switching import stop_serving as stop_serving
@@ -75,6 +80,8 @@ _HOME = {
     "Fault": "flowhub_assets.ml.schema",
     "Hyperparameters": "flowhub_assets.ml.hyperparameters",
     "MODELS": "flowhub_assets.ml.hyperparameters",
+    "Promotion": "flowhub_assets.ml.decisions",
+    "Rollback": "flowhub_assets.ml.decisions",
     "THRESHOLDS": "flowhub_assets.ml.gating",
     "Verdict": "flowhub_assets.ml.gating",
     "Version": "flowhub_assets.ml.registry",
@@ -85,9 +92,11 @@ _HOME = {
     "champion": "flowhub_assets.ml.registry",
     "close_runs": "flowhub_assets.ml.mlflow_runs",
     "compare_arms": "flowhub_assets.ml.serving.comparison",
+    "compose_files": "flowhub_assets.ml.serving.compose",
     "csv_of": "flowhub_assets.ml.validation",
     "drift": "flowhub_assets.ml.drift_watch",
     "drift_plots": "flowhub_assets.ml.figures",
+    "end_unused": "flowhub_assets.ml.serving.servers",
     "evaluate": "flowhub_assets.ml.evaluation",
     "evaluation_plots": "flowhub_assets.ml.figures",
     "gate": "flowhub_assets.ml.gating",
@@ -103,6 +112,7 @@ _HOME = {
     "read_source": "flowhub_assets.ml.data_set_files",
     "read_table": "flowhub_assets.ml.tables",
     "register": "flowhub_assets.ml.registry",
+    "require_champion": "flowhub_assets.ml.registry",
     "retraining_due": "flowhub_assets.ml.drift_watch",
     "rollback": "flowhub_assets.ml.registry",
     "schema_faults": "flowhub_assets.ml.data_sets",

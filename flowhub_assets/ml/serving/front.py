@@ -8,7 +8,7 @@ that is replaced: no request is lost, none is answered by half of each. Where Do
       X-Request-Key: user-17     the same key is always answered by the same version
     GET /metrics                 requests, seconds and who is served; /metrics/champion is BentoML's of that version
     GET /front                   what is served by whom, and how many requests are under way
-    GET / /docs.json /readyz ... as BentoML has them
+    GET /docs /docs.json /readyz ...  as BentoML has them
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Answer = tuple[int, _Headers, bytes]
 _SECONDS = 30
 _MOST_UNDER_WAY = 512
 #: What of a server is for callers. Everything else is answered with 404 here.
-_ASKED = ("/", "/docs.json", "/healthz", "/livez", "/readyz")
+_ASKED = ("/", "/docs", "/docs.json", "/healthz", "/livez", "/readyz")
 _KEPT = ("content-type", "x-bentoml-request-id")
 
 
@@ -100,6 +100,8 @@ class Front:
         alias = given.get(b"x-model-alias")
         if path.startswith("/metrics/"):
             alias, path = path.removeprefix("/metrics/"), "/metrics"
+        elif path == "/docs":
+            path = "/"
         arm = route.arm(alias, given.get(b"x-request-key"))
         if arm is None:
             served = ", ".join(one.alias for one in route.arms)

@@ -28,9 +28,9 @@ _MOST = 0.5
 def build_bentos(name: str, env: Mapping[str, Any], share: float = 0.0) -> dict[str, Any]:
     """Builds the BentoML service of the champion, and that of the challenger where it is to get a ``share`` of traffic.
 
-    Returns {model, share, champion, challenger}: of both {model, alias, version, bento (its folder), tag}; no
-    challenger, and a share of 0, where no other version has that alias. Raises InputError for a model without a
-    champion and a share that is not from 0 to 0.5: the champion answers most.
+    Returns {model, share, champion, challenger}: of both {model, alias, version, example (a row), bento (its folder),
+    tag}; no challenger, and a share of 0, where no other version has that alias. Raises InputError for a model without
+    a champion and a share that is not from 0 to 0.5: the champion answers most.
     """
     if not 0 <= share <= _MOST:
         raise InputError(f"the share is {share!r:.40}", remedy=f"Write the challenger's share, from 0 to {_MOST}.")
@@ -61,6 +61,7 @@ def _built(place: Place, alias: str, version: str, made: int, env: Mapping[str, 
         "model": place.name,
         "alias": alias,
         "version": version,
+        "example": told["example"],
         **bento.build(place, predictor, {**told, "made": made}),
     }
 
@@ -107,6 +108,13 @@ def clear(place: Place) -> int:
     kept = [arm.server for arm in route.arms] if route else []
     folders = sorted(place.servers.iterdir()) if place.servers.is_dir() else []
     return sum(processes.end(folder) for folder in folders if folder.name not in kept)
+
+
+def end_unused(name: str, env: Mapping[str, Any]) -> int:
+    """Ends the servers of the model that get no traffic; how many processes there were."""
+    place = place_of(name, env)
+    with place.lock():
+        return clear(place)
 
 
 def discard(place: Place, started: Mapping[str, Any]) -> None:
