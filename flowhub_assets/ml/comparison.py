@@ -14,6 +14,8 @@ from flowhub_assets.ml.evaluation import evaluate
 
 #: By what models are judged; more is better.
 MEASURES = {"classification": "balanced_accuracy", "regression": "r2"}
+#: Why a tie goes to the one that was trained on another version of the data set than the champion.
+MOVED = "and it has learnt from another version of the data set"
 #: Closer measures are alike: sums of floats differ in their last digits from machine to machine.
 _ALIKE = 1e-9
 
@@ -40,11 +42,10 @@ def is_worse(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
     return old is not None and score(new) - score(old) < -_ALIKE
 
 
-def is_better(new: Mapping[str, Any], old: Mapping[str, Any] | None, *, moved: bool) -> tuple[bool, str]:
+def is_better(new: Mapping[str, Any], old: Mapping[str, Any] | None, tie: str = "") -> tuple[bool, str]:
     """Whether ``new`` takes the place of ``old``, both as ``evaluate`` tells them, and why, in words.
 
-    ``old`` is None where it cannot answer these rows. ``moved`` says that ``new`` was trained on another version of
-    the data set.
+    ``old`` is None where it cannot answer these rows. ``tie`` says why a tie goes to the new one; "" if it does not.
     """
     measure = MEASURES[new["kind"]].replace("_", " ")
     if old is None:
@@ -55,6 +56,4 @@ def is_better(new: Mapping[str, Any], old: Mapping[str, Any] | None, *, moved: b
         return True, told
     if is_worse(new, old):
         return False, f"{told}: the champion is better"
-    if moved:
-        return True, f"{told}: a tie, and it has learnt from another version of the data set"
-    return False, f"{told}: a tie on the same version of the data set keeps the champion"
+    return bool(tie), f"{told}: a tie, {tie or 'which keeps the champion'}"

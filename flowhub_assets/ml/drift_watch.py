@@ -64,27 +64,36 @@ def read_batch(name: str, url: str, env: Mapping[str, Any]) -> DataFrame:
 
 
 def ask_for_retraining(drifted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
-    """Keeps what ``drift`` has found of the newest version; whether a retraining is due by it.
-
-    It is due where the bound is exceeded, and no retraining has begun on that version of the data set.
-    """
+    """Keeps what ``drift`` has found of the newest version; whether a retraining is due by it."""
     name = drifted["data_set"]
     get_storage(env).write(_key(name, "found"), json.dumps(drifted, ensure_ascii=False).encode())
     return retraining_due(name, env) is not None
 
 
 def retraining_due(name: str, env: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What ``drift`` has found last, where a retraining is due by it; else None."""
+    """What ``drift`` has found last, where a retraining is due by it; else None.
+
+    It is due where the bound is exceeded, and no other run has begun a retraining on that version of the data set.
+    """
     found, begun = _read(name, "found", env), _read(name, "begun", env)
     if not found.get("exceeded") or not found.get("data_set_version"):
         return None
-    return found if begun.get("data_set_version") != found["data_set_version"] else None
+    is_new = begun.get("data_set_version") != found["data_set_version"]
+    # A step that is tried again finds what it has begun itself.
+    return found if is_new or begun.get("run_id") == env.get("run_id") else None
 
 
-def begin_retraining(found: Mapping[str, Any], env: Mapping[str, Any]) -> None:
-    """Keeps that a retraining begins: for this version of the data set there is no other."""
-    told = {"data_set_version": found["data_set_version"], "run_id": str(env.get("run_id", ""))}
-    get_storage(env).write(_key(found["data_set"], "begun"), json.dumps(told).encode())
+def begin_retraining(name: str, env: Mapping[str, Any]) -> dict[str, Any]:
+    """Keeps that a retraining begins: for this version of the data set there is no other. Returns what was found.
+
+    Raises InputError where none is due.
+    """
+    found = retraining_due(name, env)
+    if found is None:
+        raise InputError(f"no retraining of {name!r} is due", remedy="Train it by hand: flowhub run training.")
+    told = {"data_set_version": found["data_set_version"], "run_id": env.get("run_id")}
+    get_storage(env).write(_key(name, "begun"), json.dumps(told).encode())
+    return found
 
 
 def _new_rows(data_set: DataSet, known: DataFrame, frame: DataFrame) -> DataFrame:

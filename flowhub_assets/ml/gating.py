@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowhub_assets.errors import InputError
-from flowhub_assets.ml.comparison import MEASURES, is_better, is_worse, on_same_rows, score
+from flowhub_assets.ml.comparison import MEASURES, MOVED, is_better, is_worse, on_same_rows, score
 from flowhub_assets.ml.registry import champion
 
 #: The least that a model of a data set is worth something at: balanced accuracy, or r2 (housing).
@@ -52,8 +52,8 @@ def gate(evaluated: Mapping[str, Any], env: Mapping[str, Any], threshold: float 
         table = _table(evaluated, None, "", measure, bound)
         return Verdict(enough, (told, "there is no champion yet"), table, None)
     of_champion = on_same_rows(now.model_uri, evaluated, env)
-    moved = now.data_set_version != evaluated["data_set_version"]
-    why = is_better(evaluated, of_champion, moved=moved)[1]
+    tie = MOVED if now.data_set_version != evaluated["data_set_version"] else "which leaves it the challenger"
+    why = is_better(evaluated, of_champion, tie)[1]
     passed = enough and not is_worse(evaluated, of_champion)
     table = _table(evaluated, of_champion, f"champion, version {now.version}", measure, bound)
     return Verdict(passed, (told, why), table, now.version)

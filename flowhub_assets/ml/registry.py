@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import math
 import os
 import tempfile
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.errors import InputError, ProfileError
 from flowhub_assets.ir.spelling import did_you_mean
-from flowhub_assets.ml.comparison import MEASURES, is_better, on_same_rows, score
+from flowhub_assets.ml.comparison import MEASURES, MOVED, is_better, on_same_rows, score
 from flowhub_assets.ml.data_set_versions import published
 from flowhub_assets.ml.evaluation import evaluate
 from flowhub_assets.ml.tracking import mlflow_errors, tracking, tracking_uri, ui_url
@@ -71,6 +72,12 @@ class Version:
         return self.tags.get("model", "")
 
     @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What it was trained with, where that is known."""
+        found: dict[str, Any] = json.loads(self.tags.get("hyperparameters") or "{}")
+        return found
+
+    @property
     def number(self) -> int:
         """Which champion it was, from 1; 0 if it never was."""
         told = self.tags.get(_NUMBER, "")
@@ -104,6 +111,14 @@ def champion(name: str, env: Mapping[str, Any]) -> Version | None:
         return _champion(tracking(env), name)
 
 
+def require_champion(name: str, env: Mapping[str, Any]) -> Version:
+    """As ``champion``. Raises InputError where there is none."""
+    found = champion(name, env)
+    if found is None:
+        raise _no_champion(name)
+    return found
+
+
 def promote(
     name: str,
     version: str | int,
@@ -116,7 +131,8 @@ def promote(
     """Makes a version the champion if it is better than the one that is there, on the held-out rows of the newest data.
 
     ``by`` is the person who approves it; without one the profile's PROMOTION decides: automatic, or approval, which
-    leaves it a challenger. Nothing but a person promotes what was rolled back; ``force`` spares the comparison.
+    leaves it a challenger. Nothing but a person promotes what was rolled back, or a tie on the same version of the data
+    set; ``force`` spares the comparison.
 
     Returns {name, version, promoted, reason, champion, before}: the version that is champion now, and the one that was.
     Raises InputError where there is no such version, ProfileError for another PROMOTION, RunError where MLflow does not
@@ -130,7 +146,7 @@ def promote(
             return _told(candidate, before, before, refused)
         if before is not None and before.version == candidate.version:
             return _told(candidate, candidate, before, "it is the champion already", promoted=True)
-        better, reason = (True, "without comparison") if force else _compare(candidate, before, env)
+        better, reason = (True, "without comparison") if force else _compare(candidate, before, env, by)
         if not better:
             return _told(candidate, before, before, reason)
         _mark(client, candidate, by or _run_of(env), why or reason)
@@ -154,7 +170,7 @@ def rollback(name: str, env: Mapping[str, Any], *, by: str = "", why: str = "") 
         now, versions, run = _champion(client, name), _versions(client, name), str(env.get("run_id", ""))
         done = [one for one in versions if run and one.tags.get(_BACK_RUN) == run]
         if now is None:
-            raise InputError(f"the model {name!r} has no champion", remedy="Promote a version first.")
+            raise _no_champion(name)
         if done and done[0].version != now.version:
             return {"name": name, "version": now.version, "before": done[0].version}
         # A champion whose alias was set by hand has no number: all others were before it.
@@ -190,6 +206,11 @@ def history(name: str, env: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _no_champion(name: str) -> InputError:
+    remedy = "Train it, or promote a version: flowhub run promote-model."
+    return InputError(f"the model {name!r} has no champion", remedy=remedy)
+
+
 def _make_model(client: MlflowClient, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
@@ -204,6 +225,7 @@ def _make_version(
     client: MlflowClient, name: str, trained: Mapping[str, Any], evaluated: Mapping[str, Any], env: Mapping[str, Any]
 ) -> str:
     told = {key: str(trained[key]) for key in ("model_uri", "data_set_version", "model", "kind")}
+    told["hyperparameters"] = json.dumps(trained["hyperparameters"])
     told |= {MEASURES[evaluated["kind"]]: f"{score(evaluated):.6f}", "registered.by": _run_of(env)}
     made = client.create_model_version(
         name,
@@ -266,15 +288,15 @@ def _not_by_itself(candidate: Version, env: Mapping[str, Any]) -> str | None:
     return None if policy == POLICIES[0] else f"it waits for a person's approval: {command}"
 
 
-def _compare(candidate: Version, before: Version | None, env: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether it is better than the champion, on the held-out rows of the newest data."""
+def _compare(candidate: Version, before: Version | None, env: Mapping[str, Any], by: str | None) -> tuple[bool, str]:
+    """Whether it is better than the champion on the held-out rows of the newest data; a person may settle a tie."""
     if before is None:
         return True, "there was no champion"
     newest = published(candidate.name, env)[2]["version"]
     rows = {"data_set": candidate.name, "data_set_version": newest, "model_uri": candidate.model_uri}
     new = evaluate(rows, env)
-    moved = candidate.data_set_version != before.data_set_version
-    return is_better(new, on_same_rows(before.model_uri, new, env), moved=moved)
+    tie = MOVED if candidate.data_set_version != before.data_set_version else "and a person approves it" if by else ""
+    return is_better(new, on_same_rows(before.model_uri, new, env), tie)
 
 
 def _better_rival(

@@ -75,7 +75,8 @@ def _called(graph: dg.GraphDefinition, node: Any) -> dict[str, Any]:
     structure: Any = graph.dependency_structure
     inputs = [node.get_input(name) for name in node.definition.input_dict]
     upstream = [
-        f"{output.node_name}.{output.output_name}"
+        # What has no node is an input of the graph: an asset of another pipeline.
+        f"{output.node_name}.{output.output_name}" if hasattr(output, "node_name") else "another pipeline"
         for one in inputs
         for output in (structure.get_fan_in_deps(one) if structure.has_fan_in_deps(one) else _single(structure, one))
     ]
