@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.gating import gate as gate
     from flowhub_assets.ml.hyperparameters import MODELS as MODELS
     from flowhub_assets.ml.hyperparameters import Hyperparameters as Hyperparameters
+    from flowhub_assets.ml.hyperparameters import SearchBounds as SearchBounds
     from flowhub_assets.ml.logged_models import load_model as load_model
     from flowhub_assets.ml.mlflow_runs import close_runs as close_runs
     from flowhub_assets.ml.registry import Version as Version
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.registry import rollback as rollback
     from flowhub_assets.ml.schema import Column as Column
     from flowhub_assets.ml.schema import Fault as Fault
+    from flowhub_assets.ml.searching import search as search
     from flowhub_assets.ml.serving.batch import predict_batch as predict_batch
     from flowhub_assets.ml.serving.comparison import compare_arms as compare_arms
     from flowhub_assets.ml.serving.compose import compose_files as compose_files
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.tables import read_table as read_table
     from flowhub_assets.ml.tables import update_table as update_table
     from flowhub_assets.ml.training import train as train
+    from flowhub_assets.ml.training_figures import search_plots as search_plots
     from flowhub_assets.ml.training_figures import training_plots as training_plots
     from flowhub_assets.ml.validation import csv_of as csv_of
     from flowhub_assets.ml.validation import validate_csv as validate_csv
@@ -82,6 +85,7 @@ _HOME = {
     "MODELS": "flowhub_assets.ml.hyperparameters",
     "Promotion": "flowhub_assets.ml.decisions",
     "Rollback": "flowhub_assets.ml.decisions",
+    "SearchBounds": "flowhub_assets.ml.hyperparameters",
     "THRESHOLDS": "flowhub_assets.ml.gating",
     "Verdict": "flowhub_assets.ml.gating",
     "Version": "flowhub_assets.ml.registry",
@@ -116,6 +120,8 @@ _HOME = {
     "retraining_due": "flowhub_assets.ml.drift_watch",
     "rollback": "flowhub_assets.ml.registry",
     "schema_faults": "flowhub_assets.ml.data_sets",
+    "search": "flowhub_assets.ml.searching",
+    "search_plots": "flowhub_assets.ml.training_figures",
     "serve": "flowhub_assets.ml.serving.switching",
     "shipped_data_set": "flowhub_assets.ml.data_set_files",
     "split": "flowhub_assets.ml.splitting",

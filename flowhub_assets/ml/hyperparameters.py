@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flowhub_assets.errors import InputError
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 #: The libraries that train here.
 MODELS = ("scikit-learn", "xgboost", "lightgbm")
@@ -56,16 +58,37 @@ class Hyperparameters(BaseModel):
     )
 
 
+class SearchBounds(BaseModel):
+    """How long a search for hyper-parameters goes on."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    trials: int = Field(
+        default=20, ge=1, le=10_000, description="How many trials at most, over all the times that it is started."
+    )
+    seconds: float = Field(default=600, gt=0, le=604_800, description="How long it may take this time, about.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="What the trials and their models are drawn with.")
+
+
 def checked_hyperparameters(given: Mapping[str, Any]) -> Hyperparameters:
     """The hyper-parameters, defaults for those not given. Raises InputError, which tells each one that is wrong."""
+    return _checked(Hyperparameters, given, "the hyper-parameters")
+
+
+def checked_bounds(given: Mapping[str, Any]) -> SearchBounds:
+    """The bounds of a search. Raises InputError, which tells each one that is wrong."""
+    return _checked(SearchBounds, given, "the bounds of the search")
+
+
+def _checked(kind: type[_Model], given: Mapping[str, Any], what: str) -> _Model:
     try:
-        return Hyperparameters.model_validate(dict(given), strict=False)
+        return kind.model_validate(dict(given))
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
         raise InputError(
-            f"the hyper-parameters cannot be used: {told}",
+            f"{what} cannot be used: {told}",
             effect="Nothing was trained.",
-            remedy=f"There are {', '.join(Hyperparameters.model_fields)}; their bounds stand in ml/hyperparameters.py.",
+            remedy=f"There are {', '.join(kind.model_fields)}; their bounds stand in ml/hyperparameters.py.",
         ) from None
 
 

@@ -31,7 +31,7 @@ DAGSTER_RUN, DAGSTER_TASK, DAGSTER_PARTITION, DAGSTER_URL = (
     "dagster.partition",
     "dagster.url",
 )
-_PROCESS, _ERROR = "flowhub.process", "flowhub.error"
+PROCESS, _ERROR = "flowhub.process", "flowhub.error"
 _LOCAL_DAGSTER = "http://localhost:3000"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COMMIT = re.compile(r"(?P<commit>[0-9a-f]{40})(?P<changed>-dirty)?")
@@ -50,9 +50,17 @@ class TrackedRun:
 
 @contextlib.contextmanager
 def tracked_run(
-    env: Mapping[str, Any], experiment_name: str, name: str, tags: Mapping[str, str], parent: str | None = None
+    env: Mapping[str, Any],
+    experiment_name: str,
+    name: str,
+    tags: Mapping[str, str],
+    *,
+    parent: str | None = None,
+    again: str | None = None,
 ) -> Iterator[TrackedRun]:
     """A new run, FINISHED at the end of the block, FAILED if it raises. ``parent`` nests it in another run.
+
+    ``again`` is a run that is taken up again, if it is still there.
 
     Runs of the same experiment whose process is gone are ended first. What MLflow raises, the block's own calls
     included, becomes RunError.
@@ -62,8 +70,7 @@ def tracked_run(
         experiment_id = experiment(client, experiment_name, env)
         if parent is None:
             _end_abandoned(client, experiment_id, env)
-        own = client.create_run(experiment_id, run_name=name, tags={**_tags(env, parent), **tags})
-        run_id: str = own.info.run_id
+        run_id = _begun(client, experiment_id, name, {**_tags(env, parent), **tags}, again)
         try:
             yield TrackedRun(client, run_id, experiment_id, run_url(env, experiment_id, run_id))
         except BaseException as error:
@@ -92,13 +99,29 @@ def close_runs(env: Mapping[str, Any], run_id: str | None = None) -> list[str]:
         return [run.info.run_id for run in found]
 
 
+def _begun(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], again: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    if again is not None:
+        try:
+            client.update_run(again, status="RUNNING")
+            for tag, value in tags.items():
+                client.set_tag(again, tag, value)
+            return again
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
+                raise
+    made: str = client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id
+    return made
+
+
 def _end_abandoned(client: MlflowClient, experiment_id: str, env: Mapping[str, Any]) -> None:
-    query = f"attributes.status = 'RUNNING' and tags.`{_PROCESS}` LIKE '%'"
+    query = f"attributes.status = 'RUNNING' and tags.`{PROCESS}` LIKE '%'"
     for run in client.search_runs([experiment_id], query, max_results=_MOST_LOOKED_AT):
         same = all(run.data.tags.get(tag) == value for tag, value in _step_tags(env).items())
-        if same and run.data.tags[_PROCESS] != _this_process():
+        if same and run.data.tags[PROCESS] != this_process():
             _end(client, run.info.run_id, "the step was tried again")
-        elif _is_gone(run.data.tags[_PROCESS]):
+        elif is_gone(run.data.tags[PROCESS]):
             _end(client, run.info.run_id, "its process is gone")
 
 
@@ -109,7 +132,7 @@ def _end(client: MlflowClient, run_id: str, why: str) -> None:
 
 def _tags(env: Mapping[str, Any], parent: str | None) -> dict[str, str]:
     project = str(env.get("project", ""))
-    tags = {**_step_tags(env), _PROCESS: _this_process(), "mlflow.source.name": project, "mlflow.source.type": "JOB"}
+    tags = {**_step_tags(env), PROCESS: this_process(), "mlflow.source.name": project, "mlflow.source.type": "JOB"}
     if _UUID.fullmatch(str(env.get("run_id", ""))):
         tags[DAGSTER_URL] = url = dagster_url(env)
         tags["mlflow.note.content"] = f"[Run of {project} in Dagster]({url})"
@@ -145,11 +168,12 @@ def _commit_tags(folder: str) -> dict[str, str]:
     return {"mlflow.source.git.commit": match["commit"], "git.changed": str(match["changed"] is not None).lower()}
 
 
-def _this_process() -> str:
+def this_process() -> str:
+    """This process, so that ``is_gone`` can tell on the same machine whether it has ended."""
     return f"{socket.gethostname()}/{os.getpid()}/{_start(os.getpid())}"
 
 
-def _is_gone(process: str) -> bool:
+def is_gone(process: str) -> bool:
     """Whether a process of this machine has ended; False for those of others, of whom nothing is known."""
     host, _, rest = process.partition("/")
     number, _, start = rest.partition("/")

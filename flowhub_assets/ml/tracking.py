@@ -47,7 +47,7 @@ def tracking_uri(env: Mapping[str, Any]) -> str:
     It may be ``{"env": "NAME"}``, which stands for the environment variable. May hold a password: ``without_password``
     is what may be shown. Raises ProfileError where neither is there.
     """
-    given, workspace = _resolved(env, TRACKING_URI), _resolved(env, "WORKSPACE")
+    given, workspace = resolved_value(env, TRACKING_URI), resolved_value(env, "WORKSPACE")
     if given is not None:
         if not isinstance(given, str):
             raise ProfileError(f"{TRACKING_URI} is {type(given).__name__}, not text", remedy="Write it as a string.")
@@ -134,7 +134,8 @@ def experiment(client: MlflowClient, name: str, env: Mapping[str, Any]) -> str:
     return own
 
 
-def _resolved(env: Mapping[str, Any], key: str) -> Any:
+def resolved_value(env: Mapping[str, Any], key: str) -> Any:
+    """A value of the profile, that of a variable where it is ``{"env": "NAME"}``; None if it is not there."""
     return resolved({key: env[key]}, os.environ)[key] if env.get(key) else None
 
 
@@ -148,7 +149,7 @@ def _embedded_client(path: str, env: Mapping[str, Any]) -> MlflowClient:
     uri = f"{_SQLITE}{path}?timeout={_BUSY}"
     if (uri, os.getpid()) in _ready and os.path.exists(path):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-    with _making, _one_process(path), mlflow_errors(env):
+    with _making, one_process(path), mlflow_errors(env):
         _prepare(path)
         # Connections are opened for each session and never kept: a forked step would share its parent's.
         before = os.environ.get(_POOL)
@@ -165,8 +166,8 @@ def _embedded_client(path: str, env: Mapping[str, Any]) -> MlflowClient:
 
 
 @contextlib.contextmanager
-def _one_process(path: str) -> Iterator[None]:
-    """Holds the file lock under which the tables are made; it goes with the process that holds it."""
+def one_process(path: str) -> Iterator[None]:
+    """Holds the file lock under which the tables of a database are made; it goes with the process that holds it."""
     folder = os.path.dirname(path)
     with file_errors(folder, "write to"):
         os.makedirs(folder, exist_ok=True)

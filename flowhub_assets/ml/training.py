@@ -88,7 +88,14 @@ def fit_rows(
     device: str,
 ) -> Fitted:
     """Trains on tables with raw values. Raises as ``models.fit`` does."""
-    return fit(model, len(features.classes), _rows(features, train_rows), _rows(features, held_out), given, device)
+    return fit(
+        model,
+        len(features.classes),
+        encoded_rows(features, train_rows),
+        encoded_rows(features, held_out),
+        given,
+        device,
+    )
 
 
 def metrics_of(kind: str, target: NDArray[Any], scored: NDArray[Any]) -> dict[str, float]:
@@ -118,7 +125,8 @@ def metrics_of(kind: str, target: NDArray[Any], scored: NDArray[Any]) -> dict[st
     }
 
 
-def _rows(features: Features, frame: DataFrame) -> Rows:
+def encoded_rows(features: Features, frame: DataFrame) -> Rows:
+    """A table with raw values as what ``models.fit`` takes."""
     return Rows(features.encode_frame(frame), features.target_codes(frame), tuple(features.encoded_names))
 
 
@@ -128,7 +136,7 @@ def _all_metrics(
     kind = "classification" if features.classes else "regression"
     told = {}
     for prefix, frame in (("", held_out), ("training_", train_rows)):
-        rows = _rows(features, frame)
+        rows = encoded_rows(features, frame)
         scored = scores(model, len(features.classes), fitted.estimator, rows.features)
         told.update({f"{prefix}{name}": value for name, value in metrics_of(kind, rows.target, scored).items()})
     return told

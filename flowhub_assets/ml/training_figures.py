@@ -1,4 +1,4 @@
-"""What a training looks like: which columns its trees ask for, and what each further tree brings."""
+"""What a training looks like: which columns its trees ask for, what each further tree brings; and what a search."""
 
 from __future__ import annotations
 
@@ -18,6 +18,21 @@ _LOSS = {"classification": "log loss", "regression": "root mean squared error"}
 def training_plots(trained: Mapping[str, Any]) -> dict[str, Figure]:
     """Figures by name, of what ``train`` returned: "feature importances" and "learning curve"."""
     return {"feature importances": _importances(trained), "learning curve": _curve(trained)}
+
+
+def search_plots(found: Mapping[str, Any]) -> dict[str, Figure]:
+    """Figures by name, of what ``search`` returned: "trials", each by what it came to, and the best one so far."""
+    figure, axes = _page(f"What each trial of {found['data_set']} × {found['model']} came to", 3.4)
+    done = [row for row in found["history"] if row["state"] == "complete"]
+    best: list[float] = []
+    for row in done:
+        best.append(min([row["value"], *best[-1:]]))
+    axes.scatter([row["trial"] for row in done], [row["value"] for row in done], color=_BAR, s=36, zorder=3)
+    axes.step([row["trial"] for row in done], best, where="post", color=_BEST, linewidth=2, zorder=4)
+    axes.set_xlabel("trial", color=_QUIET)
+    axes.set_ylabel(_LOSS[found["kind"]], color=_QUIET)
+    axes.grid(color="#F1F3F5", zorder=0)
+    return {"trials": figure}
 
 
 def _importances(trained: Mapping[str, Any]) -> Figure:
