@@ -26,9 +26,7 @@ from flowhub_assets.server.run_facts import RunView
 @click.option("--env", help="The profile that the run takes.")
 @click.option("--queue", help="The queue that it waits in.")
 @click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="A higher number goes first.")
-@click.option(
-    "--partition", metavar="KEY", help="Which one it is about [the last one]; of keys many: 'iris|*', '*'."
-)
+@click.option("--partition", metavar="KEY", help="Which one it is about [the last one]; of keys many: 'iris|*', '*'.")
 @click.option("--key", help="An idempotency key: the same one answers with the same run.")
 @click.option(
     "--key-lifetime", type=click.FloatRange(min=0, min_open=True), help="For how many seconds the key holds [a day]."

@@ -49,7 +49,7 @@ def result_of(backend: Backend, run_id: str) -> dict[str, Any]:
         raise no_run(run_id)
     config: Any = (run.run_config or {}).get("resources", {})
     given = config.get(entry.params_key, {}).get("config", {})
-    flow = FlowRun(entry.runnable, given, _resources(config))
+    flow = FlowRun(entry.runnable, given, _resources(config), run)
     # A run that took only some of a pipeline's tasks up again finds the others' values in the runs before it.
     asked = cast(OpExecutionContext, _Asked(run, backend.instance))
     merged: dict[str, Any] = {}

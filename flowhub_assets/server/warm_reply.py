@@ -57,7 +57,7 @@ def answering_tasks(pipeline: Pipeline) -> list[Task]:
 
 def succeeded(entry: Entry, submission: Submission, run: DagsterRun, instance: DagsterInstance, url: str) -> Reply:
     """What the run's http-response says; 202 if that was skipped. Raises StorageError, ProfileError."""
-    flow = FlowRun(entry.runnable, submission.order.params, _resources(submission.order.profile))
+    flow = FlowRun(entry.runnable, submission.order.params, _resources(submission.order.profile), run)
     asked = cast(OpExecutionContext, _Asked(run, instance))
     for task in answering_tasks(entry.pipeline):
         value = flow.load(asked, task.name)

@@ -53,6 +53,23 @@ def steps(args):
     return third(second(first(args)))
 """
 
+#: A matrix: of data set small the model poor fails until BASE/trained is there.
+MATRIX = """
+from pathlib import Path
+from flowhub import flow, task
+
+@task
+def model(args):
+    cell = args["env"]["partition"]
+    if cell["key"] == "small|poor" and not Path("BASE/trained").exists():
+        raise ValueError("poor is not trained")
+    return {"of": cell["key"]}
+
+@flow(partitions={"model": ["good", "poor"], "data_set": ["small", "large"]}, env={"default": {"WORKSPACE": "BASE/v"}})
+def matrix(args):
+    return model(args)
+"""
+
 
 @dataclass(frozen=True)
 class Live:
@@ -97,7 +114,7 @@ class Live:
 def live_runs(base: Path) -> Iterator[Live]:
     """For a module's fixture: a Dagster takes seconds to start."""
     with (
-        dagster_stack(base, {"steps.py": STEPS}) as stack,
+        dagster_stack(base, {"steps.py": STEPS, "matrix.py": MATRIX}) as stack,
         backend_over(stack.workflows, base) as backend,
         served(backend) as url,
         pytest.MonkeyPatch.context() as patch,

@@ -78,6 +78,33 @@ def test_a_failed_run_is_taken_up_where_it_failed(live: Live, how: str) -> None:
 
 
 @HOW
+def test_the_runs_of_a_pattern_are_waited_for_and_the_worst_tells_the_code(live: Live, how: str) -> None:
+    (live.stack.base / "trained").unlink(missing_ok=True)
+    done = live.verb("run", "matrix", "--partition", "small|*", "--wait", how=how)
+    assert done.exit_code == exit_codes.FAILED, done.output
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [(row[0], row[2]) for row in rows] == [
+        ("partition", "status"),
+        ("small|good", "SUCCESS"),
+        ("small|poor", "FAILURE"),
+    ]
+    assert "poor is not trained" in done.stderr
+    (live.stack.base / "trained").touch()
+    again = live.verb("retry", rows[2][1], "--from-failure", "--wait", how=how)
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout) == {"of": "small|poor"}
+    column = live.verb("run", "matrix", "--partition", "model=poor", "--watch", how=how)
+    assert column.exit_code == 0, column.output
+    assert "large|poor: SUCCESS" in column.stderr
+    one = live.verb("run", "matrix", "--partition", "large|good", "--wait", how=how)
+    assert json.loads(one.stdout) == {"of": "large|good"}
+    late = live.verb("run", "matrix", "--partition", "*", "--wait", "--timeout", "0", how=how)
+    assert late.exit_code == exit_codes.TIMED_OUT
+    assert len(late.stdout.splitlines()) == 5
+    assert "The others go on after 0 s." in late.stderr
+
+
+@HOW
 def test_chosen_steps_are_taken_up_with_what_follows_them(live: Live, how: str) -> None:
     first = live.verb("run", "steps", "--param", "n=4", "--wait", how=how)
     assert first.exit_code == 0, first.output
