@@ -26,7 +26,7 @@ def _kinds() -> Iterator[None]:
 
 
 @given(pipelines())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_is_read_as_the_same(pipeline: Pipeline) -> None:
     assert problems(pipeline) == []
     text = to_yaml(pipeline)
@@ -68,7 +68,6 @@ def test_the_article_generator_is_written_as_it_was() -> None:
 @example(" leading\nblank")
 @example("\x85 \u2028 \ufeff \t \r\n")
 @example("\U0010ffff \x00 \x7f \x9f")
-@settings(max_examples=300, deadline=None)
 def test_texts_come_back(text: str) -> None:
     values = {text: text, "list": [text, {text: [text]}]}
     pipeline = Pipeline("p", (Task("a", (FLOW_INPUT,), HERE, "f"),), HERE, variables=values, result=("a",))

@@ -18,7 +18,7 @@ OTHERS: list[Runner] = [Local(in_process=False), DAGSTER]
 
 # Making a failing graph smaller takes minutes: it is told as it was found, with the line that brings it back.
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     print_blob=True,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -37,7 +37,7 @@ def test_dagster_gives_what_the_local_runtime_gives(graph: Graph, tmp_path_facto
 
 
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     print_blob=True,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flowhub import flow, task
@@ -37,7 +37,6 @@ def _task(index: int, decides: bool | None) -> Any:
     return task(name=f"t{index}")(work)
 
 
-@settings(deadline=None, max_examples=300)
 @given(steps=flows())
 def test_both_ways_give_the_same(steps: list[Step]) -> None:
     functions = [_task(index, decides) for index, (_, decides) in enumerate(steps)]
