@@ -22,7 +22,9 @@ def reference(predictions: Sequence[Any], classes: Sequence[str]) -> dict[str, A
         told: dict[str, Any] = {"classes": list(classes)}
     else:
         values = numpy.asarray(predictions, dtype=float)
-        told = {"edges": numpy.unique(numpy.quantile(values, numpy.linspace(0, 1, _BINS + 1)[1:-1])).tolist()}
+        deciles = numpy.quantile(values, numpy.linspace(0, 1, _BINS + 1)[1:-1]).tolist()
+        # As their names have them, so that no two spans have one name.
+        told = {"edges": sorted({float(f"{one:.6g}") + 0.0 for one in deciles})}
     counts = list(counted(predictions, told).values())
     return {**told, "shares": [count / max(1, len(predictions)) for count in counts]}
 
