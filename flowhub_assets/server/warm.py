@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowhub_assets.ir.pipeline import Task
-from flowhub_assets.ir.task_tree import with_nested
+from flowhub_assets.ir.pipeline import Pipeline, Task
+from flowhub_assets.ir.task_tree import all_tasks, with_nested
 from flowhub_assets.nodes import registry
 from flowhub_assets.nodes.execution import execution_of
 from flowhub_assets.server.catalogue import Entry
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Reply", "answer", "can_answer"]
 
 _BUILT_IN = "flowhub_assets.nodes.builtin."
+#: Kinds that work on the values that they are given, and reach neither network nor storage.
+_REACH_NOTHING = frozenset(
+    "condition cron delay error http-response interval json-transform log loop manual object-arrival switch template"
+    " webhook".split()
+)
 
 
 def can_answer(entry: Entry) -> bool:
@@ -35,8 +40,13 @@ def can_answer(entry: Entry) -> bool:
     One of its last nodes is an http-response, and all of them are light nodes of built-in kinds: no user's Python
     comes into this process, neither by ``python`` nor by kinds of a user's files, and nothing with an image or a pod.
     No limit counts its runs (concurrency, queue, pool): one that never waits would not heed it.
+
+    Where it was written over the API, it also reaches nothing that this process can reach and a run worker perhaps
+    cannot: other kinds of node, and profiles of its own, which name files, addresses and variables.
     """
     pipeline = entry.pipeline
+    if entry.is_stored and not _reaches_nothing(pipeline):
+        return False
     if pipeline.queue or pipeline.concurrency or not answering_tasks(pipeline):
         return False
     return all(_runs_here(task) for task in with_nested((*pipeline.tasks, *pipeline.finally_tasks)))
@@ -49,6 +59,12 @@ def answer(backend: Backend, submission: Submission, also: Also | None = None) -
     kept with the record of the run or not at all: what a delivery was answered. Raises NotFound.
     """
     return backend.warm.answer(submission, also)
+
+
+def _reaches_nothing(pipeline: Pipeline) -> bool:
+    tasks = all_tasks(pipeline)
+    kinds = {task.node.type for task in tasks if task.node is not None}
+    return kinds <= _REACH_NOTHING and not pipeline.profiles and not any(task.env for task in tasks)
 
 
 def _runs_here(task: Task) -> bool:

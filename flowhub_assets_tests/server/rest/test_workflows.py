@@ -14,6 +14,7 @@ import httpx
 import pytest
 from dagster import AssetKey, DagsterInstance, RepositoryDefinition, RunRequest, build_schedule_context
 
+from flowhub_assets.server import warm
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.rest.guard import Limits
 from flowhub_assets.store import audit, tokens, workflows
@@ -47,6 +48,7 @@ nodes:
     config: {script: "import os; result = os.getpid()"}
   - {id: reply, type: http-response, inputs: {body: {pid: "{{where.output}}"}}}
 """
+BARE = HELLO.replace("profiles: {default: {WORKSPACE: BASE}}\n", "")
 YAML = {"Content-Type": "application/yaml"}
 
 
@@ -91,6 +93,7 @@ def client(url: str) -> Iterator[httpx.Client]:
 def loads(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What a code server that starts now has."""
     monkeypatch.setenv("DAGSTER_HOME", str(base / "home"))
+    monkeypatch.chdir(base)
 
     def repository() -> RepositoryDefinition:
         return location_of(folder).repository()
@@ -109,7 +112,7 @@ def put(client: httpx.Client, name: str, text: str, **headers: str) -> httpx.Res
 def test_a_workflow_lives_from_put_to_delete(
     client: httpx.Client, loads: Any, backend: Backend, folder: Path, base: Path, url: str
 ) -> None:
-    text = written(HELLO, base)
+    text = BARE
     answer = put(client, "hello", text)
     assert answer.status_code == 201, answer.text
     assert (answer.headers["etag"], answer.json()["changed_by"]) == ('"1"', "local")
@@ -255,6 +258,28 @@ def test_python_in_it_runs_in_a_process_of_its_own_and_never_in_the_server(
     assert loads().get_job("script") is not None
     assert run_now(backend, folder, run_id) == "SUCCESS"
     assert client.get(f"/runs/{run_id}/result").json()["body"]["pid"] != os.getpid()
+
+
+LOG = "type: log, inputs: {message: "
+
+
+@pytest.mark.parametrize(
+    ("text", "answers"),
+    [
+        (BARE, True),
+        (HELLO.replace("BASE", "/"), False),
+        (BARE.replace(LOG, "type: storage-read, inputs: {key: "), False),
+        (BARE.replace(LOG, "type: http-request, config: {method: GET, url: "), False),
+        (BARE.replace(LOG, f"env: {{A: {{env: DAGSTER_HOME}}}}, {LOG}"), False),
+    ],
+    ids=["nothing", "a folder", "storage", "the network", "a variable"],
+)
+def test_the_server_answers_itself_only_what_reaches_nothing(
+    client: httpx.Client, backend: Backend, text: str, answers: bool
+) -> None:
+    stored = put(client, "hello", text)
+    assert stored.status_code == 201, stored.text
+    assert warm.can_answer(backend.catalogue.get("hello")) is answers
 
 
 def test_one_that_no_longer_checks_is_a_red_asset_and_hurts_nobody(
