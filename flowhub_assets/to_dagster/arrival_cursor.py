@@ -35,8 +35,8 @@ from flowhub_assets.to_dagster.arrival_extent import TAIL_PAGES, Extent, Walked
 #: The most fresh objects that a cursor remembers, of eight bytes each.
 MOST_REMEMBERED = 10_000
 _SIZE = 8
-#: The end of the list is looked at unless the pass has taken so much longer than it may.
-_TAIL_SHARE = 0.25
+#: The end of the list is looked at until the tick has taken so many times as long as the pass alone may.
+_WITH_TAIL = 2
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,9 @@ class _Tick:
         return not is_first and seconds >= self._bounds.short and self._extent.is_share(self._seen, self._bounds.looks)
 
     def may_peek(self, seconds: float) -> bool:
-        """Whether there is an end to look at, and time to do so. In a first pass all is new, wherever it lies."""
-        is_late = seconds >= (1 + _TAIL_SHARE) * self._bounds.long
-        is_full = len(self._found) == self._bounds.most
-        return self._cursor.since is not None and bool(self._extent.tail) and not is_late and not is_full
+        """Whether an end of the list is known, and there is time and room for what is new there."""
+        is_late = seconds >= _WITH_TAIL * self._bounds.long
+        return bool(self._extent.tail) and not is_late and len(self._found) < self._bounds.most
 
     def peek(self, pages: Callable[[str], Iterable[ObjectPage]], seconds: Callable[[], float]) -> None:
         """Takes what is fresh at the end of the list, behind ``at``."""

@@ -23,7 +23,8 @@ TAIL_PAGES = 3
 class Extent:
     """What the last pass told of the list, its number of objects and where its end begins; and this pass until now.
 
-    ``tail`` and ``behind`` are keys that at least TAIL objects followed, "" if there is none.
+    ``tail`` and ``behind`` are keys that at least TAIL objects followed, "" if there is none; after a pass of which
+    each look took less, ``tail`` is where its last one began.
     """
 
     size: int = 0
@@ -51,7 +52,7 @@ class Extent:
 
     def ended(self, at: str, walked: Walked) -> Extent:
         """After a look that began behind ``at`` and reached the end of the list."""
-        return Extent(self.seen + walked.objects, walked.tail(at) or self.behind)
+        return Extent(self.seen + walked.objects, walked.tail(at) or self.behind or at)
 
     def peeked(self, at: str, walked: Walked) -> Extent:
         """After a look at the end, behind ``at``."""

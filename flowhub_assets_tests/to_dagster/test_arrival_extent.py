@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,27 @@ def test_more_at_the_end_than_a_tick_looks_at_comes_later() -> None:
     assert sorted(taken) == new
 
 
+def test_so_many_pages_of_the_end_and_no_more() -> None:
+    bucket, cursor = long_list(10_000, 1000)
+    for number in range(9000):
+        bucket.put(f"n{number:05}")
+    found = slow(bucket, cursor, wanted=lambda _: False)
+    assert (found.tail, bucket.asked) == (3000, 1 + 3)
+
+
+@pytest.mark.parametrize(
+    ("most", "tail"), [([400, 400, 400, 400, 400], "01599"), ([600, 600, 200, 600], "00599"), ([1801], "00999")]
+)
+def test_the_length_and_end_of_a_list_of_which_each_look_takes_its_most(most: list[int], tail: str) -> None:
+    bucket, cursor = Bucket(page=1000), Cursor()
+    for number in range(1800):
+        bucket.put(f"{number:05}")
+    bucket.clock += LATENESS + 1
+    for objects in most:
+        cursor = tick(bucket, cursor, most=objects).cursor
+    assert (cursor.at, cursor.extent) == ("", Extent(1800, tail))
+
+
 def test_the_end_is_found_again_when_it_is_deleted() -> None:
     bucket, cursor = long_list(10_000, 1000)
     for number in range(4000, 10_000):
@@ -92,9 +114,9 @@ def test_a_first_pass_is_not_cut_into_shares() -> None:
 def test_an_end_that_would_come_too_late_in_a_tick_is_left_out() -> None:
     bucket, cursor = long_list(10_000, 1000)
     bucket.put("z")
-    late = tick(bucket, cursor, seconds=lambda: 25.0)
+    late = tick(bucket, cursor, seconds=lambda: 40.0)
     assert (keys(late), late.tail, late.seen) == ([], 0, 1000)
-    assert keys(tick(bucket, late.cursor, seconds=lambda: 24.0)) == ["z"]
+    assert keys(tick(bucket, late.cursor, seconds=lambda: 39.0)) == ["z"]
 
 
 def test_what_the_pass_takes_comes_first_so_that_the_end_cannot_starve_it() -> None:
