@@ -83,7 +83,7 @@ def test_no_cell_or_one_that_is_none_is_refused_and_all_are_listed(tmp_path: Pat
         ("{'model': ['a'], 'size': 'b'}", "partitions['size']='b' is of type str"),
         ("{3: ['a']}", "a name in partitions=3 is of type int"),
         ("{'model': ['a|b']}", "key 'a|b' of dimension 'model' has | in it"),
-        ("['a']", "write partitions={'every'"),
+        ("['a']", "Write partitions={'every'"),
     ],
 )
 def test_partitions_that_are_wrong_are_told(tmp_path: Path, given: str, what: str) -> None:
