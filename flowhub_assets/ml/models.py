@@ -154,7 +154,7 @@ def _forest_curve(forest: Any, classes: int, rows: Rows) -> list[float]:
         summed = summed + (tree.predict_proba if classes else tree.predict)(features, check_input=False)
         if classes:
             right = _all_classes(summed / number, forest.classes_, classes)[numpy.arange(len(features)), rows.target]
-            losses.append(float(-numpy.log(numpy.clip(right, 1e-15, 1)).mean()))
+            losses.append(-float(numpy.log(numpy.clip(right, 1e-15, 1)).mean()) + 0.0)
         else:
             losses.append(float(numpy.sqrt(((summed / number - rows.target) ** 2).mean())))
     return losses

@@ -39,10 +39,11 @@ def _importances(trained: Mapping[str, Any]) -> Figure:
     shares = sorted(trained["importances"].items(), key=lambda pair: pair[1])[-_MOST_BARS:]
     figure, axes = _page(f"What {trained['data_set']} × {trained['model']} asks for", 0.32 * len(shares) + 1.2)
     names, sizes = [name for name, _ in shares], [share for _, share in shares]
+    widest = max(sizes, default=0.0)
     axes.barh(names, sizes, color=[_BAR] * (len(names) - 1) + [_BEST], height=0.66)
     for position, size in enumerate(sizes):
-        axes.text(size + max(sizes) * 0.01, position, f"{size:.1%}", va="center", fontsize=9, color=_INK)
-    axes.set_xlim(0, max(sizes) * 1.12 or 1)
+        axes.text(size + widest * 0.01, position, f"{size:.1%}", va="center", fontsize=9, color=_INK)
+    axes.set_xlim(0, widest * 1.12 or 1)
     axes.set_xticks([])
     return figure
 
