@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from typing import Any
 import pytest
 from dagster import (
     AssetKey,
+    AssetMaterialization,
     DagsterInstance,
     MultiPartitionsDefinition,
     RunRequest,
     StaticPartitionsDefinition,
     build_schedule_context,
+    evaluate_automation_conditions,
 )
 
 from flowhub_assets.errors import InputError, ParamsRefused
+from flowhub_assets.pods.travelling import travelling
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.to_dagster.partitions import last_ended_key, partition_tags
 from flowhub_assets_tests.to_dagster.test_partitions import run, values
@@ -168,3 +172,30 @@ def test_here_it_is_the_same_and_a_cell_must_be_named(workflows: Workflows) -> N
     with pytest.raises(InputError, match="no partition is named"):
         run_pipeline(runnable, profile=profile, in_process=True)
     assert last_ended_key(runnable.pipeline, datetime.now(UTC)) is None
+
+
+def test_automation_makes_every_cell_once_what_it_comes_after_was_made_anew(
+    workflows: Workflows, instance: DagsterInstance
+) -> None:
+    workflows.write("training.py", FLOW.replace('schedule="@daily"', 'automation="eager", deps=["data/rows"]'))
+    assets = list(workflows.repository().assets_defs_by_key.values())
+    cursor, counts = None, []
+    for made_anew in (False, True, False, True):
+        if made_anew:
+            instance.report_runless_asset_event(AssetMaterialization(AssetKey(["data", "rows"])))
+        result = evaluate_automation_conditions(defs=assets, instance=instance, cursor=cursor)
+        cursor = result.cursor
+        counts.append([result.get_num_requested(AssetKey(["training", task])) for task in ("model", "gate")])
+    assert counts == [[0, 0], [4, 4], [0, 0], [4, 4]]
+
+
+def test_the_cell_travels_to_a_pod_of_a_tasks_own_image(workflows: Workflows) -> None:
+    text = FLOW.replace("@task\n    def model", '@task(image="python:3.12-slim")\n    def model')
+    workflows.write("training.py", text)
+    runnable = workflows.location().find_flow("training")
+    assert runnable is not None
+    profile = {"BUCKET": "team", "partition": CELL}
+    pipeline = replace(runnable.pipeline, profiles={"default": profile})
+    documents = travelling(pipeline, "default", "training").code.documents
+    (told,) = [one["data"]["pipeline.json"] for one in documents if "pipeline.json" in one["data"]]
+    assert json.loads(told)["profile"]["partition"] == CELL
