@@ -85,6 +85,9 @@ $upstreams
             }
             proxy_pass http://$champion;
         }
+        location = /docs {
+            proxy_pass http://$champion/;
+        }
         location / {
             default_type application/json;
             return 404 '{"error": "there is no such path", "remedy": "POST /predict."}';

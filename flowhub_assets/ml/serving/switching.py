@@ -48,6 +48,7 @@ def switch_traffic(started: Mapping[str, Any], env: Mapping[str, Any]) -> dict[s
     place = place_of(str(started["model"]), env)
     with place.lock():
         old = read_route(place)
+        before = [str(processes.record(place.servers / arm.server).get("bento")) for arm in old.arms] if old else []
         arms = {one["alias"]: _arm(place, one) for one in arms_of(started)}
         since = old.since if old else time.time()
         new = Route(place.name, since, **arms, share=float(started["share"]))
@@ -63,7 +64,8 @@ def switch_traffic(started: Mapping[str, Any], env: Mapping[str, Any]) -> dict[s
             raise
         _drain(old, new, env)
         clear(place)
-        bento.clear(place, [one["bento"] for one in arms_of(started)])
+        # Those of before stay until the next switch: a rollback builds nothing.
+        bento.clear(place, [*before, *(str(one["bento"]) for one in arms_of(started))])
     return {
         "model": place.name,
         "version": new.champion.version,
