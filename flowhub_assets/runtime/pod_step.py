@@ -26,6 +26,7 @@ from flowhub_assets.runtime.json_form import input_in_json_form
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.loops import body_of, items_name, iteration_name, loop_items, of_item
 from flowhub_assets.runtime.outcome import Event, Outcome, event_text
+from flowhub_assets.runtime.partitions import PARTITION, window_of
 from flowhub_assets.runtime.pipes import pipes_logger, shown_as_json
 from flowhub_assets.runtime.pod_order import Order
 from flowhub_assets.runtime.pod_values import PodValues
@@ -49,7 +50,18 @@ def do_order(runnable: Runnable, profile: Mapping[str, Any], order: Order) -> Do
 
     What goes on meanwhile is printed. Raises FlowhubError for a step that failed and whose task does not tolerate it.
     """
-    return _PodStep(runnable, profile, order).document()
+    return _PodStep(runnable, *_about(runnable.pipeline, profile, order)).document()
+
+
+def _about(pipeline: Pipeline, profile: Mapping[str, Any], order: Order) -> tuple[Mapping[str, Any], Order]:
+    """Profile and order of a step that is about a cell: in Airflow a param of the DAG names it, else the profile."""
+    partitions, own = pipeline.partitions, {*pipeline.params, *pipeline.param_schemas}
+    by_param = partitions is not None and partitions.dimensions and PARTITION not in {*profile, *own}
+    if partitions is None or not by_param or PARTITION not in order.given:
+        return profile, order
+    given = {name: value for name, value in order.given.items() if name != PARTITION}
+    cell = window_of(partitions, str(order.given[PARTITION]))
+    return {**profile, PARTITION: cell}, replace(order, given=given)
 
 
 def failure_document(

@@ -15,6 +15,8 @@ from flowhub_assets.ir.task_tree import with_nested
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.names import airflow_name, dag_id, kubernetes_name
 from flowhub_assets.pods.pod_manifest import PodSettings, pod_manifest, runs_in_bare_image
+from flowhub_assets.runtime.matrix import cells
+from flowhub_assets.runtime.partitions import PARTITION
 from flowhub_assets.to_airflow.operators import ARRIVAL, Operator, operators
 
 #: Seconds that a pod may take until it runs: an image of several GiB comes from a registry.
@@ -47,7 +49,7 @@ def dag_data(
     return {
         "dag": _dag_words(pipeline, settings.bucket),
         "schedule": schedule_words(pipeline, settings.bucket),
-        "params": {name: _param(pipeline, name) for name in dict.fromkeys([*pipeline.params, *pipeline.param_schemas])},
+        "params": _params(pipeline),
         "pod": {"startup_timeout_seconds": seconds_to_start, "do_xcom_push": True, "deferrable": False},
         "pods": pods.manifests,
         "tasks": tasks,
@@ -222,6 +224,16 @@ def _arrival(pipeline: Pipeline, bucket: str | None) -> Operator | None:
     key = f"{trigger.config.get('prefix', '')}{trigger.config.get('pattern', '*')}"
     arguments = {"bucket_name": bucket, "bucket_key": key, "wildcard_match": True, "deferrable": True}
     return Operator(ARRIVAL, "arrival", arguments={**arguments, "poke_interval": 60})
+
+
+def _params(pipeline: Pipeline) -> dict[str, Any]:
+    """The pipeline's own; where its partitions are keys, the one that a run is about: the first, if none is chosen."""
+    own = {name: _param(pipeline, name) for name in dict.fromkeys([*pipeline.params, *pipeline.param_schemas])}
+    if pipeline.partitions is None or not pipeline.partitions.dimensions:
+        return own
+    keys = [cell["key"] for cell in cells(pipeline.partitions)]
+    what = "What the run is about: " + ", ".join(sorted(one.name for one in pipeline.partitions.dimensions))
+    return {PARTITION: {"default": keys[0], "type": "string", "enum": keys, "description": what}, **own}
 
 
 def _param(pipeline: Pipeline, name: str) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from flowhub_assets.ir.gpu_presets import unresolved
 from flowhub_assets.ir.pipeline import Asset, Pipeline, Task
 from flowhub_assets.ir.problem import Problem
 from flowhub_assets.ir.task_tree import all_tasks, told
+from flowhub_assets.ir.triggers import Partitions
 from flowhub_assets.names import dag_id
 from flowhub_assets.pods.pod_manifest import OWN_PATHS, OWN_VOLUMES, PodSettings, runs_in_bare_image
+from flowhub_assets.runtime.matrix import cells
+from flowhub_assets.runtime.partitions import PARTITION
 from flowhub_assets.to_airflow.dag_data import of_type, schedule_words, schedules, waits_for_objects
 
 #: Airflow's own default of [core] max_map_length.
@@ -115,13 +118,24 @@ def _queue(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
             yield Problem(what, pipeline.source, "runs of different DAGs wait for each other in no order", remedy)
 
 
+def _partitions(pipeline: Pipeline, partitions: Partitions) -> Iterator[Problem]:
+    where, starts = pipeline.source, [one for one in pipeline.triggers if one.type != "manual"]
+    if not partitions.dimensions:
+        what = f"partitions ({partitions.every}) are not exported"
+        effect = "tasks find no partition: args['env'] has none, and {{$partition}} is null"
+        yield Problem(what, where, effect, "give the span of time as a param of the DAG's run")
+    elif PARTITION in {*pipeline.params, *pipeline.param_schemas}:
+        what = "the partitions are not exported: the DAG's param partition, which would name one, is the pipeline's own"
+        yield Problem(what, where, "tasks find no partition", "give the pipeline's param another name")
+    elif pipeline.schedule is not None or starts:
+        first = cells(partitions)[0]["key"]
+        remedy = f"trigger the DAG for each of the others, with its param partition: {{{PARTITION!r}: ...}}"
+        yield Problem(f"what starts by itself is about {first} alone", where, "no other partition is made", remedy)
+
+
 def _timing(pipeline: Pipeline, _settings: PodSettings) -> Iterator[Problem]:
     if pipeline.partitions is not None:
-        keys = " and ".join(dimension.name for dimension in pipeline.partitions.dimensions)
-        what = f"partitions ({keys or pipeline.partitions.every}) are not exported"
-        effect = "tasks find no partition: args['env'] has none, and {{$partition}} is null"
-        remedy = f"give the {keys or 'span of time'} as a param of the DAG's run"
-        yield Problem(what, pipeline.source, effect, remedy)
+        yield from _partitions(pipeline, pipeline.partitions)
     parts: list[Pipeline | Asset] = [pipeline, *(task.asset for task in pipeline.tasks if task.asset is not None)]
     if any(one.automation is not None or one.deps for one in parts):
         what, remedy = "automation and deps are not exported", "write a trigger of type asset, a schedule there"

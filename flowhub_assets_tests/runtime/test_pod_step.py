@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets.errors import CheckFailed, RunError, TaskFailed, TransferFailed
+from flowhub_assets.errors import CheckFailed, InputError, RunError, TaskFailed, TransferFailed
 from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Asset, Check, Edge, Loop, Retry, Task
+from flowhub_assets.ir.triggers import Dimension, Partitions
 from flowhub_assets.runtime.check import check
 from flowhub_assets.runtime.local import run_pipeline
 from flowhub_assets.runtime.pod_order import Order
@@ -68,6 +69,24 @@ def test_a_loop_tells_the_error_of_its_list_or_of_its_first_failed_item() -> Non
         loop = {"loop": {"into": "results", "items": items, "results": results}}
         step = do_order(made, PROFILE, Order("task", ("all_",), "r", outputs={"each": loop}))
         assert step == {"value": {"seen": {"message": "m", "type": "T"}}}
+
+
+def test_a_step_is_about_the_cell_that_a_param_of_the_dag_names() -> None:
+    def seen(args: dict[str, Any]) -> dict[str, Any]:
+        return {"cell": args["env"]["partition"], "params": {name: args[name] for name in args if name != "env"}}
+
+    cells = Partitions(dimensions=(Dimension("model", ("small", "large")), Dimension("data_set", ("iris",))))
+    made = runnable((task_of(seen), seen), params={"p": 1}, partitions=cells)
+    cell = {"key": "iris|large", "data_set": "iris", "model": "large"}
+    by_param = do_order(made, PROFILE, Order("task", ("seen",), "r", {"partition": "iris|large", "p": 2}))
+    assert by_param == {"value": {"cell": cell, "params": {"p": 2}}}
+    by_profile = do_order(made, {**PROFILE, "partition": cell}, Order("task", ("seen",), "r"))
+    assert by_profile == {"value": {"cell": cell, "params": {"p": 1}}}
+    for given, what in (({}, "no partition is named"), ({"partition": "iris"}, "'iris' is no partition")):
+        with pytest.raises(InputError, match=what):
+            do_order(made, PROFILE, Order("task", ("seen",), "r", given))
+    own = runnable((task_of(a), a), params={"partition": 1, "n": 1}, partitions=None)
+    assert do_order(own, PROFILE, Order("task", ("a",), "r", {"partition": 7, "n": 7})) == {"value": {"a": 7}}
 
 
 def test_an_assets_value_is_kept_as_the_latest_too(s3: S3Server) -> None:

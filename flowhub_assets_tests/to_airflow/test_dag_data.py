@@ -10,13 +10,14 @@ import pytest
 
 from flowhub_assets.ir.pipeline import Asset, Node, Pipeline, Retry
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
-from flowhub_assets.ir.triggers import Dedupe, Partitions, Schedule, Trigger
+from flowhub_assets.ir.triggers import Dedupe, Dimension, Partitions, Schedule, Trigger
 from flowhub_assets.pods.pod_manifest import Clone, PodSettings
 from flowhub_assets.to_airflow.dag_data import asset_uri, dag_data
 from flowhub_assets.to_airflow.unsupported import refused, unsupported
 from flowhub_assets_tests.ir.pipelines_as_data import item_task, loop_of, pipeline_of, task_of
 
 AT_NINE = {"cron": "0 9 * * *", "timezone": "Asia/Seoul"}
+CELLS = Partitions(dimensions=(Dimension("model", ("small", "large")), Dimension("data_set", ("iris",))))
 SETTINGS = PodSettings(["flow-code"], "python:3.11-slim", "ours:1", bucket="b")
 GPU = Placement(
     image="registry/gpu:1",
@@ -328,6 +329,14 @@ def test_what_could_never_run_is_refused(pipeline: Pipeline, what: str) -> None:
             pipeline_of(task_of("a"), partitions=Partitions("daily", "2026-01-01")),
             "partitions (daily) are not exported",
         ),
+        (
+            pipeline_of(task_of("a"), partitions=CELLS, schedule=Schedule("@daily")),
+            "what starts by itself is about iris|small alone",
+        ),
+        (
+            pipeline_of(task_of("a"), partitions=CELLS, params={"partition": 3}),
+            "the DAG's param partition, which would name one, is the pipeline's own",
+        ),
         (pipeline_of(task_of("a"), deadline=60), "deadline of the pipeline is not exported"),
         (pipeline_of(task_of("a"), freshness=60), "freshness of the pipeline is not exported"),
         (pipeline_of(task_of("a"), dedupe=Dedupe("x", 60)), "dedupe of the pipeline is not exported"),
@@ -342,6 +351,20 @@ def test_what_airflow_has_no_word_for_is_told(pipeline: Pipeline, what: str) -> 
     assert problem.effect
     assert problem.remedy
     assert problem.where.file == "flow.yaml"
+
+
+def test_a_param_of_the_dag_names_the_cell_the_first_if_none_is_chosen() -> None:
+    pipeline = pipeline_of(task_of("a"), partitions=CELLS, params={"trees": 3})
+    assert list(unsupported(pipeline, SETTINGS)) == []
+    assert dag_data(pipeline, SETTINGS)["params"] == {
+        "partition": {
+            "default": "iris|small",
+            "type": "string",
+            "enum": ["iris|small", "iris|large"],
+            "description": "What the run is about: data_set, model",
+        },
+        "trees": {"default": 3},
+    }
 
 
 def test_the_profile_is_told_what_it_lacks() -> None:
