@@ -45,4 +45,14 @@ def _condition(asked: str | None) -> AutomationCondition[Any] | None:
     if asked is None:
         return None
     made = _CONDITIONS.get(asked)
-    return AutomationCondition.on_cron(asked) if made is None else made()
+    condition = AutomationCondition.on_cron(asked) if made is None else made()
+    return (condition & may_follow()).with_label(condition.get_label() or asked)
+
+
+def may_follow() -> AutomationCondition[Any]:
+    """Whether what an asset comes after may be followed: an asset whose blocking check does not hold is made, too.
+
+    One that is made in the same run is asked there, by the run itself.
+    """
+    made_with_it = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
+    return AutomationCondition.all_deps_blocking_checks_passed() | made_with_it

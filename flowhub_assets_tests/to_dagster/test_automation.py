@@ -14,6 +14,7 @@ from dagster import (
     evaluate_automation_conditions,
 )
 
+from flowhub_assets.to_dagster.automation import may_follow
 from flowhub_assets_tests.workflows import Workflows
 
 GRAPH = """\
@@ -172,9 +173,57 @@ def test_each_asset_has_dagsters_condition_and_the_first_ones_the_deps(
     workflows.write("told.py", FLOW % asked)
     graph = workflows.repository().asset_graph
     load, report = (graph.get(AssetKey(["told", name])) for name in ("load", "report"))
-    assert load.automation_condition == report.automation_condition == condition
+    wanted = (condition & may_follow()).with_label(condition.get_label())
+    assert load.automation_condition == report.automation_condition == wanted
     assert load.parent_keys == {AssetKey(["wines", "table"])}
     assert report.parent_keys == {load.key}
+
+
+def test_what_comes_after_an_asset_waits_until_its_blocking_check_holds(
+    workflows: Workflows, instance: DagsterInstance
+) -> None:
+    workflows.write("wines.py", CHECKED)
+    workflows.write("told.py", (FLOW % "eager").replace("wines/table", "wines/rows"))
+    automation = Automation(workflows, instance)
+    assert automation.asked() == set()
+    automation.make("orders")
+    assert automation.asked() == {"wines/load", "wines/rows", "wines/last", "told/load", "told/report"}
+    assert automation.asked() == set()
+    assert not run_wines(workflows, instance, 0)
+    assert automation.asked() == set(), "the rows are told as made, but their check does not hold"
+    automation.make("orders")
+    assert automation.asked() >= {"wines/load", "wines/rows", "wines/last"}, "in one run, which asks the check itself"
+    assert automation.asked() == set()
+    assert run_wines(workflows, instance, 1)
+    assert automation.asked() == {"told/load", "told/report"}
+
+
+def run_wines(workflows: Workflows, instance: DagsterInstance, rows: int) -> bool:
+    config = {"resources": {"wines_params": {"config": {"rows": rows}}}}
+    job = workflows.repository().get_job("wines")
+    return job.execute_in_process(run_config=config, instance=instance, raise_on_error=False).success
+
+
+CHECKED = """
+    from flowhub_assets import check
+
+    @task
+    def load(args):
+        return {"rows": args["rows"]}
+
+    @task(checks={"enough": "blocking"})
+    def rows(args):
+        check("enough", args["rows"] > 0)
+        return {"rows": args["rows"]}
+
+    @task
+    def last(args):
+        return {}
+
+    @flow(name="wines", params={"rows": 1}, automation="eager", deps=["orders"])
+    def wines(args):
+        return last(rows(load(args)))
+"""
 
 
 def test_deps_without_automation_are_lineage_alone(workflows: Workflows, instance: DagsterInstance) -> None:

@@ -63,6 +63,7 @@ def update(args):
     params={"day": ""},
     tags=["example", "ml"],
     owners=["team:examples"],
+    imports=["pandas", "sklearn.datasets"],
     schedule="@daily",
     concurrency=1,
 )

@@ -73,6 +73,7 @@ def tell(found):
     },
     tags=["example", "ml"],
     owners=["team:examples"],
+    imports=["pandas"],
     automation="eager",
     deps=["data_sets/iris"],
 )

@@ -135,6 +135,7 @@ def draw_housing(frame):
     object_arrival={"prefix": "incoming/", "pattern": "*.csv", "every": 300},
     tags=["example", "ml"],
     owners=["team:examples"],
+    imports=["pandas", "sklearn.datasets", "matplotlib.figure"],
 )
 def main(args):
     iris(args)

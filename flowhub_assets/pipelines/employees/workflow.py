@@ -175,6 +175,7 @@ def draw(found):
     params={"file": ""},
     tags=["example", "database"],
     owners=["team:examples"],
+    imports=["sqlalchemy", "matplotlib.figure"],
     schedule="@daily",
 )
 def main(args):
