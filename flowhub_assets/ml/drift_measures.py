@@ -1,8 +1,8 @@
 """How far the values of a column have moved: the population stability index, and Kolmogorov and Smirnov's distance.
 
-PSI compares shares of bins: sum of (now - before) · ln(now / before), over the deciles of before, or over single values
-where there are few. Nulls are a bin of their own, and so is whatever was not there before. The distance of Kolmogorov
-and Smirnov, of numbers alone, is the largest gap between both distribution functions.
+PSI compares shares of bins: sum of (now - before) · ln(now / before), over the deciles of before, fewer of few rows, or
+over single values where there are few. Nulls are a bin of their own, and so is whatever was not there before. The
+distance of Kolmogorov and Smirnov, of numbers alone, is the largest gap between both distribution functions.
 
 Of few rows both are large by mere chance, so each has a bound that grows as rows grow fewer. PSI is nearly
 chi-squared, with a degree of freedom less than there are bins, times (1/n + 1/m) (Yurdakul, 2018); the distance has
@@ -26,6 +26,8 @@ PSI_BOUND, KS_BOUND = 0.25, 0.2
 FALSE_ALARMS = 0.01
 
 _FEW = 10
+#: Bins of many rows, and the fewest rows that each is to have (Cochran's rule for chi-squared).
+_MOST_BINS, _ROWS_OF_BIN = 10, 5
 _NULL, _UNSEEN = "null", "unseen"
 #: An empty bin is told as half a row: its logarithm has to be something.
 _HALF = 0.5
@@ -38,7 +40,7 @@ def psi(before: Sequence[Any], now: Sequence[Any]) -> tuple[float, int]:
     """
     if not len(before) or not len(now):
         return 0.0, 0
-    bins = _Bins(before)
+    bins = _Bins(before, max(2, min(_MOST_BINS, len(before) // _ROWS_OF_BIN, len(now) // _ROWS_OF_BIN)))
     counted, counted_now = bins.counts(before), bins.counts(now)
     places = counted.keys() | counted_now.keys()
     index = 0.0
@@ -57,10 +59,12 @@ def ks(before: Sequence[Any], now: Sequence[Any]) -> float | None:
     old, new = numbers_in(before), numbers_in(now)
     if not len(old) or not len(new):
         return None
+    import numpy
     from scipy.stats import ks_2samp
 
-    # The distance alone: its bound stands for the p-value.
-    return float(ks_2samp(old, new, method="asymp").statistic)
+    # The distance alone: its bound stands for the p-value, of which scipy divides by zero where rows are few.
+    with numpy.errstate(divide="ignore"):
+        return float(ks_2samp(old, new, method="asymp").statistic)
 
 
 def psi_bound(rows: int, rows_now: int, bins: int, chance: float, bound: float = PSI_BOUND) -> float:
@@ -89,7 +93,7 @@ def numbers_in(values: Sequence[Any]) -> NDArray[Any]:
 class _Bins:
     """The bins of a column as it was before."""
 
-    def __init__(self, before: Sequence[Any]) -> None:
+    def __init__(self, before: Sequence[Any], quantiles: int) -> None:
         there = [one for one in before if not is_null(one)]
         self._values = {_key(one) for one in there}
         # A decile of few values would hold several of them, and not tell when they change places.
@@ -97,7 +101,8 @@ class _Bins:
         if len(self._values) > _FEW and all(isinstance(one, (int, float)) for one in there):
             import numpy
 
-            self._edges = sorted(set(numpy.quantile(numbers_in(there), [one / 10 for one in range(1, 10)]).tolist()))
+            shares = [one / quantiles for one in range(1, quantiles)]
+            self._edges = sorted(set(numpy.quantile(numbers_in(there), shares).tolist()))
 
     def counts(self, values: Sequence[Any]) -> dict[str, int]:
         """How many rows each bin has; only those that have any."""

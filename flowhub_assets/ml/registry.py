@@ -233,6 +233,7 @@ def _make_version(
         run_id=trained["mlflow_run_id"],
         tags=told,
         model_id=trained["model_id"],
+        await_creation_for=None,  # type: ignore[arg-type]  # its files are there: nothing is waited for, or said of it
     )
     return str(made.version)
 
