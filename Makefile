@@ -50,6 +50,8 @@ dev-airflow: $(VENV)/.python $(HOME_AIRFLOW)/dagster.yaml ## a folder of legacy 
 test: $(VENV)/.dev ## run every test (ARGS="-k name" for some)
 	@# Before the tests, whose time it is not; where it fails, those that need it say so.
 	-$(BIN)/python -m flowhub_assets_tests.airflow.environments
+	@# Each of a thousand processes would compile our modules anew where PYTHONDONTWRITEBYTECODE is set.
+	$(BIN)/python -m compileall -q flowhub_assets
 	@# A test that is red is run once more, and told as R: real servers on a busy machine are late now and then.
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -rfER $(ARGS)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from flowhub_assets_tests.order import longest_first
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -17,6 +20,18 @@ if TYPE_CHECKING:
 # No test is held to a time: a machine that does other things as well is slow now and then.
 settings.register_profile("flowhub", deadline=None)
 settings.load_profile("flowhub")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first: pytest-xdist hands them out in this order."""
+    items[:] = [items[number] for number in longest_first(item.path for item in items)]
+
+
+def pytest_collection_finish() -> None:
+    """The collector looks no more at what all tests share: neither here nor in the many processes that are forked."""
+    gc.collect()
+    gc.freeze()
+
 
 # Dagster is imported inside the fixtures: tests of rows 1 to 4 do not pay for it.
 
