@@ -94,7 +94,7 @@ def published(
     storage = get_storage(env)
     key = _key(name, f"{version or 'latest'}.json")
     try:
-        described: dict[str, Any] = json.loads(storage.read(key))
+        described = _description(storage.read(key), key, storage.name)
     except ObjectMissing:
         named = f"version {version} of data set {name!r}" if version else f"data set {name!r}"
         raise ObjectMissing(
@@ -110,6 +110,24 @@ def published(
             remedy=f"Delete it and materialise data_sets/{name} again.",
         )
     return data_set, typed(data_set, rows_of_csv(data, key)), described
+
+
+def _description(data: bytes, key: str, where: str) -> dict[str, Any]:
+    """What ``publish`` wrote. Raises StorageError for anything else: its version becomes part of a key."""
+    try:
+        described = json.loads(data)
+        version = described["version"]
+    except (ValueError, TypeError, KeyError):
+        version = None
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise StorageError(
+            f"{key} is not what was written there",
+            where=where,
+            effect="Nobody can say which version it names.",
+            remedy="Delete it and materialise the data set again.",
+        )
+    found: dict[str, Any] = described
+    return found
 
 
 def _key(name: str, file: str) -> str:

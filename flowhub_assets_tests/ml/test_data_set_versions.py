@@ -146,6 +146,15 @@ def test_rows_that_somebody_changed_are_told(env: dict[str, Any], tmp_path: Path
         published("iris", env)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"version": 7}', '{"version": "../../../secret"}', "\x00"])
+def test_a_description_that_somebody_wrote_is_told(env: dict[str, Any], tmp_path: Path, text: str) -> None:
+    file = tmp_path / "data_sets/iris/latest.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(StorageError, match=r"data_sets/iris/latest\.json is not what was written there"):
+        published("iris", env)
+
+
 def test_latest_is_written_after_all_that_it_names(env: dict[str, Any], tmp_path: Path) -> None:
     frame, source = shipped_data_set("iris")
     made = publish("iris", frame, env, source)

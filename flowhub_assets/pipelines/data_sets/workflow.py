@@ -135,6 +135,8 @@ def draw_housing(frame):
     object_arrival={"prefix": "incoming/", "pattern": "*.csv", "every": 300},
     tags=["example", "ml"],
     owners=["team:examples"],
+    # One after the other: a slow run must not name an older version the newest.
+    concurrency=1,
     imports=["pandas", "sklearn.datasets", "matplotlib.figure"],
 )
 def main(args):
