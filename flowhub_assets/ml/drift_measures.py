@@ -99,10 +99,7 @@ class _Bins:
         # A decile of few values would hold several of them, and not tell when they change places.
         self._edges: list[float] | None = None
         if len(self._values) > _FEW and all(isinstance(one, (int, float)) for one in there):
-            import numpy
-
-            shares = [one / quantiles for one in range(1, quantiles)]
-            self._edges = sorted(set(numpy.quantile(numbers_in(there), shares).tolist()))
+            self._edges = _edges(numbers_in(there), quantiles)
 
     def counts(self, values: Sequence[Any]) -> dict[str, int]:
         """How many rows each bin has; only those that have any."""
@@ -119,6 +116,20 @@ class _Bins:
             return _NULL
         key = _key(value)
         return f"={key}" if key in self._values else _UNSEEN
+
+
+def _edges(numbers: NDArray[Any], quantiles: int) -> list[float]:
+    """Between which bins lie: halfway from each quantile to the next larger number.
+
+    At the numbers themselves, measures of one decimal, say, would all change their bins when they change a little.
+    """
+    import numpy
+
+    values = numpy.unique(numbers)
+    shares = [one / quantiles for one in range(1, quantiles)]
+    places = numpy.searchsorted(values, numpy.quantile(numbers, shares, method="lower"))
+    inner = sorted({place for place in places.tolist() if place + 1 < len(values)})
+    return [float(values[place] / 2 + values[place + 1] / 2) for place in inner]
 
 
 def _key(value: Any) -> str:

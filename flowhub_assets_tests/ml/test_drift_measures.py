@@ -75,6 +75,11 @@ def test_nulls_and_values_never_seen_are_counted(before: list[Any], now: list[An
     assert psi(before, now)[0] > 1
 
 
+def test_numbers_of_one_decimal_that_change_a_little_have_not_moved() -> None:
+    column = [one / 10 for one in range(20, 60)] * 3
+    assert psi(column, [one + 0.01 for one in column])[0] == 0
+
+
 def test_a_constant_column_that_stays_has_not_moved() -> None:
     assert psi([7] * 100, [7.0] * 3) == (0, 1)
     assert psi(["x"] * 100, ["x"]) == (0, 1)
