@@ -10,6 +10,7 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from flowhub_assets.ml.serving.distribution import reference
@@ -90,21 +91,20 @@ class Regression:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Name of a sample → its labels, of everything that is there to be scraped."""
-    from prometheus_client import generate_latest
-
     folder = tmp_path_factory.mktemp("monitoring")
     env = profile(folder)
     registered(env, "xgboost", alias="champion")
     server = Metrics(open_database(default_url(str(folder))))
     server.request("http", "/api/v1/runs", "200", 0.1)
     told = {"model": "housing", "version": "1", "classes": [], "reference": reference([1.0, 2.0, 3.0], [])}
-    CountedModel(told, Regression()).answer([[2.0]])
+    registry = CollectorRegistry()
+    CountedModel(told, Regression(), registry).answer([[2.0]])
     with ended_afterwards(env, "iris"):
         serve("iris", env)
         assert ask(env, [SETOSA]).status_code == 200
         texts = [get(env, "/metrics").text, get(env, "/metrics/champion").text]
     found: dict[str, set[str]] = {"flowhub_submissions": {"state"}, "up": set()}
-    for text in (*texts, server.text().decode(), generate_latest().decode()):
+    for text in (*texts, server.text().decode(), generate_latest(registry).decode()):
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 found.setdefault(sample.name, set()).update(sample.labels)

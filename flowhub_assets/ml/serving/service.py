@@ -81,16 +81,22 @@ def service_of(folder: Path) -> Any:
 class CountedModel:
     """A model that answers in JSON and counts what it has said."""
 
-    def __init__(self, told: dict[str, Any], predictor: Any) -> None:
+    def __init__(self, told: dict[str, Any], predictor: Any, registry: Any = None) -> None:
         # Imported here: BentoML says where workers write their counts only after it has read the service.
-        from prometheus_client import Counter, Histogram
+        from prometheus_client import REGISTRY, Counter, Histogram
 
         self._predictor = predictor
         self._told = {"model": told["model"], "version": told["version"]}
         self._classes = told["classes"]
         labels = (told["model"], told["version"])
+        shown = registry or REGISTRY
         if self._classes:
-            counter = Counter("flowhub_model_predictions", "Predictions, by class.", ("model", "version", "prediction"))
+            counter = Counter(
+                "flowhub_model_predictions",
+                "Predictions, by class.",
+                ("model", "version", "prediction"),
+                registry=shown,
+            )
             self._counts = {one: counter.labels(*labels, one) for one in self._classes}
         else:
             self._values = Histogram(
@@ -98,6 +104,7 @@ class CountedModel:
                 "Predicted numbers; the bounds are deciles of what the model predicts of its training rows.",
                 ("model", "version"),
                 buckets=told["reference"]["edges"],
+                registry=shown,
             ).labels(*labels)
 
     def answer(self, rows: list[Any]) -> str:

@@ -77,7 +77,7 @@ def versions_table(told, columns):
     concurrency=1,
     on_failure=not_served,
     env={
-        "default": {"WORKSPACE": "./tmp", "SERVING_PORT": 8081, "SERVING_WORKERS": 2},
+        "default": {"WORKSPACE": "./tmp"},
         # A pod ends with its step, so there the folder for Docker is what is made; see the page of this pipeline.
         "airflow": {
             "BUCKET": "my-bucket",

@@ -64,7 +64,7 @@ def draw(version):
     deps=["serving/traffic"],
     concurrency=1,
     env={
-        "default": {"WORKSPACE": "./tmp", "SERVING_PORT": 8081},
+        "default": {"WORKSPACE": "./tmp"},
         "airflow": {
             "BUCKET": "my-bucket",
             "REGION_NAME": "ap-northeast-2",

@@ -17,10 +17,10 @@ def stopped(args):
     params={"model": "iris"},
     concurrency=1,
     env={
-        "default": {"WORKSPACE": "./tmp", "SERVING_PORT": 8081},
+        "default": {"WORKSPACE": "./tmp"},
         "airflow": {"BUCKET": "my-bucket", "REGION_NAME": "ap-northeast-2", "WORKSPACE": "/var/lib/flowhub"},
     },
-    tags=["example", "ml"],
+    tags=["example", "ml", "on-demand"],
     owners=["team:examples"],
 )
 def main(args):
