@@ -71,6 +71,11 @@ def test_the_same_rows_in_any_order_are_the_same_text(rows: list[Any], chance: A
     assert canonical_csv(ANY, frame_of(rows)[["day", "name", "share", "count"]]) == text
 
 
+def test_a_zero_has_one_sign() -> None:
+    texts = {canonical_csv(ANY, frame_of([(1, zero, None, None)])) for zero in (0.0, -0.0, 0)}
+    assert texts == {b"count,share,name,day\r\n1,0.0,,\r\n"}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(rows=ROWS)
 def test_what_is_published_is_read_back(rows: list[Any], env: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
