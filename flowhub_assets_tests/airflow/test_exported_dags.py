@@ -104,7 +104,7 @@ def test_all_load_without_an_error_or_a_warning(read: Read) -> None:
     assert read.report["import_errors"] == {}
     assert set(read.report["dags"]) == set(read.written)
     assert len(read.written) >= GENERATED + 8
-    assert [len(read.report["dags"][shape.name]["tasks"]) for shape in MANY] == [52, 200]
+    assert [len(read.report["dags"][shape.name]["tasks"]) for shape in MANY] == [52, 100]
     assert [told for told in read.report["warnings"] if told["file"].endswith("_dag.py")] == []
 
 

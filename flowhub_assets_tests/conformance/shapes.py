@@ -200,5 +200,5 @@ def deep(depth: int) -> Shape:
 
 
 #: More tasks than a pipeline has.
-MANY = [wide(50), deep(200)]
+MANY = [wide(50), deep(100)]
 SHAPES = [*_GRAPHS, *_CALLS, *MANY]

@@ -17,7 +17,7 @@ from flowhub_assets.server import warm
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.recording import record_answered, recording_in_background
 from flowhub_assets.server.warm_engine import Bounds
-from flowhub_assets.store import answers
+from flowhub_assets.store import answers, submissions
 from flowhub_assets.store.submissions import ANSWERED, ANSWERING, LAUNCHED, RECORDED
 from flowhub_assets_tests.server.backends import backend_over
 from flowhub_assets_tests.server.test_warm import kept, state
@@ -55,9 +55,17 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def due(backend: Backend, run_id: str) -> float:
+    """When its lease is over."""
+    with backend.database.read() as connection:
+        found = submissions.find(connection, run_id)
+    assert found is not None
+    return found.due
+
+
 def test_what_takes_too_long_is_answered_202_and_goes_on(backend: Backend) -> None:
     backend.warm.bounds = Bounds(seconds=0.05)
-    submission = kept(backend, "slow", trigger=trigger(1.0))
+    submission = kept(backend, "slow", trigger=trigger(5))
     reply = warm.answer(backend, submission)
     assert (reply.status, reply.is_final) == (202, False)
     assert reply.headers["Location"] == f"/api/v1/runs/{submission.run_id}"
@@ -119,15 +127,14 @@ def test_what_cannot_be_run_here_is_handed_over(backend: Backend, monkeypatch: p
 def test_a_lease_is_renewed_while_the_run_goes_on_and_given_back_at_the_end(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "LEASE", 0.9)
+    monkeypatch.setattr(answers, "LEASE", 9.0)
     backend.warm.bounds = Bounds(seconds=0.01)
-    submission = kept(backend, "slow", trigger=trigger(3))
+    submission = kept(backend, "slow", trigger=trigger(60))
     assert warm.answer(backend, submission).status == 202
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
-        assert backend.runs.launch_due(all_accepted=True) == []
-        assert state(backend, submission.run_id) == ANSWERING
-        time.sleep(0.05)
+    wait_until(lambda: due(backend, submission.run_id) > submission.due, "its lease anew")
+    with backend.database.begin() as connection:
+        answers.take_back(connection, submission.due)
+    assert state(backend, submission.run_id) == ANSWERING
     backend.warm.close()
     assert backend.runs.launch_due(all_accepted=True) == []
     assert state(backend, submission.run_id) == LAUNCHED
