@@ -11,6 +11,7 @@ from flowhub_assets.from_yaml.entries import Entry
 from flowhub_assets.from_yaml.outputs import output_fault, stands_beside_output, visible_fields
 from flowhub_assets.ir.pipeline import NAMES_OF_THE_RUN
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.ir.triggers import Partitions
 from flowhub_assets.nodes import implied, references
 from flowhub_assets.nodes.expressions.lookup import BY_CONNECTION
 from flowhub_assets.nodes.references import Use
@@ -84,11 +85,18 @@ class Scope:
             return _key_fault("variables", rest, self.settings["variables"], "declare it under variables: {%s: ...}")
         if root == "env":
             return self._env_fault(entry, rest)
-        if root == "$partition" and self.settings.get("partitions") is None:
-            return "the pipeline has no partitions", "write partitions: {every: daily, start: '2026-01-01'}"
+        if root == "$partition":
+            return self._partition_fault(rest)
         if root in (*ROOTS, *RUN_NAMES):
             return None
         return self._unknown(entry, root, run)
+
+    def _partition_fault(self, rest: tuple[str, ...]) -> tuple[str, str] | None:
+        partitions: Partitions | None = self.settings.get("partitions")
+        if partitions is None:
+            return "the pipeline has no partitions", "write partitions: {every: daily, start: '2026-01-01'}"
+        names = [dimension.name for dimension in partitions.dimensions]
+        return _key_fault("$partition", rest, ("key", *(names or ("start", "end"))))
 
     def _node_fault(self, entry: Entry, root: str, rest: tuple[str, ...]) -> tuple[str, str] | None:
         other = self.ids[root]

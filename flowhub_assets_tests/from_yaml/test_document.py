@@ -278,6 +278,25 @@ def test_names_that_are_not(text: str, column: int, told: str) -> None:
     assert told in message, found[0]
 
 
+@pytest.mark.parametrize(
+    ("partitions", "known", "unknown", "told"),
+    [
+        ("{every: daily, start: 2026-01-01}", ("key", "start", "end"), "begin", "it has key, start and end"),
+        ("{model: [a], data_set: [b]}", ("key", "model", "data_set"), "start", "it has key, model and data_set"),
+        ("{model: [a]}", ("key", "model"), "modle", "did you mean 'model'?"),
+    ],
+)
+def test_what_a_template_finds_of_the_partition(
+    partitions: str, known: tuple[str, ...], unknown: str, told: str
+) -> None:
+    text = "partitions: %s\nnodes:\n  - {id: a, type: log, inputs: {message: '%s'}}\n"
+    names = " ".join(f"{{{{$partition.{name}}}}}" for name in known)
+    assert problems(HEAD + text % (partitions, f"{{{{$partition}}}} {names}")) == []
+    (found,) = problems(HEAD + text % (partitions, f"{{{{$partition.{unknown}}}}}"))
+    assert f"$partition has no {unknown!r}." in found
+    assert told.lower() in found.lower()
+
+
 def test_every_name_of_a_text_is_told() -> None:
     found = problems(TEMPLATES % ("", "{{nowhere.x}} {{params.x}} {{elsewhere-y}} {{$z}}", ""))
     assert [one.partition("': ")[0].partition(": '")[2] for one in found] == [
