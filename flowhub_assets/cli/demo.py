@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dagster import DagsterInstance, ExecuteInProcessResult, JobDefinition
+from dagster import DagsterInstance, ExecuteInProcessResult, JobDefinition, MarkdownMetadataValue
 
 from flowhub_assets import pipelines
 from flowhub_assets.cli.demo_order import in_order
@@ -29,8 +29,11 @@ from flowhub_assets.to_dagster.value_io import SAVED_AS
 #: A flow with this tag is there to fail: it is shown, and counts only if it does not.
 FAILS_ON_PURPOSE = "fails-on-purpose"
 
-#: A flow with this tag changes what others made, or ends it: a person starts it, not the demo.
-BY_HAND = "by-hand"
+#: A flow with this tag waits for a person's word, or for something to happen: the demo only names it.
+ON_DEMAND = "on-demand"
+
+#: What a task shows under this name, a command in a block of Markdown, is what one tries after the demo.
+TRY = "ask it"
 
 #: Beside a pipeline that is started with something: what ``flowhub run --input`` and the demo give it.
 EXAMPLE_INPUT = "example-input.json"
@@ -51,6 +54,7 @@ class Row:
     seconds: float
     values: str
     good: bool
+    to_try: str = ""
 
 
 @click.command()
@@ -77,8 +81,8 @@ def _run_all(flows: list[FlowDefinitions], instance: DagsterInstance, services: 
         f"For the time of the demo: {'; '.join(services.told)}", highlight=False, markup=False, soft_wrap=True
     )
     for flow in flows:
-        if BY_HAND in flow.pipeline.tags:
-            yield Row(flow.pipeline.name, f"0/{len(flow.pipeline.tasks)}", "waits for a person", 0.0, "", True)
+        if ON_DEMAND in flow.pipeline.tags:
+            yield Row(flow.pipeline.name, f"0/{len(flow.pipeline.tasks)}", "is run on demand", 0.0, "", True)
             continue
         with console.status(f"{flow.pipeline.name}: {len(flow.pipeline.tasks)} tasks"):
             row = _run(flow, instance, services)
@@ -104,6 +108,7 @@ def _run(flow: FlowDefinitions, instance: DagsterInstance, services: Services) -
         seconds=time.monotonic() - start,
         values=_where_values_are(result),
         good=good,
+        to_try=_to_try(result),
     )
 
 
@@ -174,6 +179,15 @@ def _where_values_are(result: ExecuteInProcessResult) -> str:
     return next(filter(None, map(_values_folder, outputs)), "")
 
 
+def _to_try(result: ExecuteInProcessResult) -> str:
+    """The command that a task has shown for what it made; "" if none has."""
+    for event in result.get_asset_materialization_events():
+        shown = event.step_materialization_data.materialization.metadata.get(TRY)
+        if isinstance(shown, MarkdownMetadataValue) and shown.md_str:
+            return "\n".join(line for line in shown.md_str.splitlines() if not line.startswith("```"))
+    return ""
+
+
 def _values_folder(metadata: Mapping[str, Any]) -> str:
     saved = metadata.get(SAVED_AS)
     if saved is None:
@@ -195,4 +209,8 @@ def _print_table(rows: list[Row]) -> None:
     # A log or a pipe has no width of its own; folded cells would be hard to search there.
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_LOG)
     console.print(table)
+    for row in rows:
+        if row.to_try:
+            console.print(f"{row.pipeline} has left something to ask:", highlight=False)
+            print(f"\n    {row.to_try}\n")
     console.print("Next: [bold]make dev[/], then open http://localhost:3000/asset-groups to see them in Dagster's UI.")

@@ -31,6 +31,8 @@ NAMES = (
     "airflow",
     "kubernetes",
     "queues",
+    "training",
+    "predictions",
 )
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.ko.md")

@@ -42,6 +42,12 @@ _LOG = """query($id: ID!, $after: String) { logsForRun(runId: $id, afterCursor: 
   ... on LogsCapturedEvent { fileKey }
   ... on ExecutionStepOutputEvent { outputName metadataEntries { label __typename
     ... on MarkdownMetadataEntry { mdStr } ... on PathMetadataEntry { path } } } } } } }"""
+_TICK = """mutation($selector: SensorSelector!, $cursor: String) {
+  sensorDryRun(selectorData: $selector, cursor: $cursor) { __typename
+  ... on PythonError { message } ... on DryRunInstigationTick { evaluationResult {
+  cursor skipReason error { message errorChain { error { message } } } runRequests { jobName runConfigYaml tags { key value } } } } } }"""
+_START = """mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename
+  ... on PythonError { message } } }"""
 _CAPTURED = """query($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }"""
 _CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { assetChecksOrError {
   ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
@@ -67,8 +73,14 @@ class Stack:
         assert "errors" not in told, told["errors"]
         return told["data"]
 
-    def launch(self, job: str, config: dict[str, Any] | None = None, assets: list[list[str]] | None = None) -> Any:
-        """What the UI's Launch (or, with ``assets``, Materialize) answers."""
+    def launch(
+        self,
+        job: str,
+        config: dict[str, Any] | str | None = None,
+        assets: list[list[str]] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Any:
+        """What the UI's Launch (or, with ``assets``, Materialize) answers. ``config`` may be YAML."""
         selector: dict[str, Any] = {
             "repositoryLocationName": "flowhub_assets",
             "repositoryName": "__repository__",
@@ -76,7 +88,9 @@ class Stack:
         }
         if assets:
             selector["assetSelection"] = [{"path": path} for path in assets]
-        params = {"selector": selector, "runConfigData": config or {}, "mode": "default"}
+        params: dict[str, Any] = {"selector": selector, "runConfigData": config or {}, "mode": "default"}
+        if tags:
+            params["executionMetadata"] = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
         return self.ask(_LAUNCH, params=params)["launchRun"]
 
     def run(self, job: str, **more: Any) -> str:
@@ -103,6 +117,19 @@ class Stack:
         """What the UI's Reload does."""
         answer = self.ask(_RELOAD)["reloadRepositoryLocation"]
         assert answer["locationOrLoadError"]["__typename"] == "RepositoryLocation", answer
+
+    def tick(self, sensor: str, cursor: str | None) -> dict[str, Any]:
+        """What one look of the sensor gives, as the UI's test of a sensor shows it: cursor, skipReason, runRequests."""
+        answer = self.ask(_TICK, selector=_sensor(sensor), cursor=cursor)["sensorDryRun"]
+        assert answer["__typename"] == "DryRunInstigationTick", answer
+        result: dict[str, Any] = answer["evaluationResult"]
+        assert result["error"] is None, result["error"]
+        return result
+
+    def start_sensor(self, sensor: str) -> None:
+        """What the UI's switch does."""
+        answer = self.ask(_START, sensor=_sensor(sensor))["startSensor"]
+        assert answer["__typename"] == "Sensor", answer
 
     def status_of(self, run_id: str) -> str:
         return str(self.ask(_RUN, id=run_id)["runOrError"]["status"])
@@ -166,9 +193,22 @@ class Stack:
         return execution and str(execution["status"])
 
 
+def _sensor(name: str) -> dict[str, str]:
+    return {
+        "repositoryLocationName": "flowhub_assets",
+        "repositoryName": "__repository__",
+        "sensorName": name,
+    }
+
+
 @contextlib.contextmanager
-def dagster_stack(base: Path, files: Mapping[str, str]) -> Iterator[Stack]:
-    """A running Dagster with ``files`` (name → text, BASE in it standing for ``base``) as its pipelines."""
+def dagster_stack(
+    base: Path, files: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A running Dagster with ``files`` (name → text, BASE in it standing for ``base``) as its pipelines.
+
+    ``environment`` is added to that of its processes.
+    """
     home = base / "home"
     (base / "workflows").mkdir()
     home.mkdir()
@@ -181,7 +221,7 @@ def dagster_stack(base: Path, files: Mapping[str, str]) -> Iterator[Stack]:
         process = subprocess.Popen(
             [sys.executable, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml"), "-p", str(port)],
             cwd=base,
-            env=stack_environment(base),
+            env={**stack_environment(base), **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

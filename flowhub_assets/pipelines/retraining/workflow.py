@@ -63,7 +63,7 @@ def not_retrained(args):
             "MLFLOW_TRACKING_URI": "http://mlflow.example.com:5000",
         },
     },
-    tags=["example", "ml"],
+    tags=["example", "ml", "on-demand"],
     owners=["team:examples"],
 )
 def main(args):

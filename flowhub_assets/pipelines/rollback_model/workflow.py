@@ -29,7 +29,7 @@ def champion(args):
             "MLFLOW_TRACKING_URI": "http://mlflow.example.com:5000",
         },
     },
-    tags=["example", "ml"],
+    tags=["example", "ml", "on-demand"],
     owners=["team:examples"],
 )
 def main(args):

@@ -57,7 +57,7 @@ def not_found(args):
             "GPU": {"training": None},
         },
     },
-    tags=["example", "ml"],
+    tags=["example", "ml", "on-demand"],
     owners=["team:examples"],
 )
 def main(args):
