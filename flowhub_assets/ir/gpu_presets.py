@@ -88,7 +88,7 @@ def placed(task: Task, profile_name: str, profile: Mapping[str, Any]) -> Placeme
     _require_usable(task, name, profile_name, presets)
     preset = presets[name]
     if preset is None:
-        return replace(placement, gpu=None)
+        return replace(placement, gpu=None, gpu_resource=None)
     tolerations = [_toleration(item) for item in preset.get("tolerations", ())]
     return replace(
         placement,

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowhub_assets.ml.tracking import experiment, mlflow_errors, run_url, tracking, without_password
+from flowhub_assets.ml.tracking import experiment, mlflow_errors, resolved_value, run_url, tracking, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -136,7 +136,7 @@ def _tags(env: Mapping[str, Any], parent: str | None) -> dict[str, str]:
     if _UUID.fullmatch(str(env.get("run_id", ""))):
         tags[DAGSTER_URL] = url = dagster_url(env)
         tags["mlflow.note.content"] = f"[Run of {project} in Dagster]({url})"
-    outer = parent or str(env.get("MLFLOW_RUN_ID") or "")
+    outer = parent or str(resolved_value(env, "MLFLOW_RUN_ID") or "")
     if outer:
         tags["mlflow.parentRunId"] = outer
     return {**tags, **_commit_tags(os.getcwd())}

@@ -36,7 +36,7 @@ class MlflowResource(ConfigurableResource):  # type: ignore[type-arg]
 
         @asset
         def report(context: AssetExecutionContext, profile: ProfileResource, mlflow: MlflowResource) -> None:
-            with mlflow.run("reports", "weekly", context.run_id, profile) as run:
+            with mlflow.run("reports", "weekly", context.run.run_id, profile) as run:
                 run.client.log_metric(run.run_id, "rows", 150)
     """
 

@@ -156,6 +156,13 @@ def test_a_yaml_file_writes_its_own_words() -> None:
     assert made.tasks[0].placement == Placement(gpu="1", node_selector={"gpu": "a100"}, tolerations=(TAINT,))
 
 
+def test_a_preset_that_is_none_asks_for_no_gpu() -> None:
+    asked = Placement(gpu="nice", cpu="2", gpu_resource="amd.com/gpu")
+    made = with_gpu_presets(pipeline_of(task_of("a", placement=asked)), "cluster", {"GPU": {"nice": None}})
+    assert made.tasks[0].placement == Placement(cpu="2")
+    assert list(preset_faults({"nice": None})) == []
+
+
 def test_good_presets() -> None:
     assert list(preset_faults(PRESETS)) == []
     assert list(preset_faults({"a": {}})) == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
 import numpy
 import pytest
+from mlflow.models import Model
 
 from flowhub_assets.errors import InputError
 from flowhub_assets.ml.data_set_versions import published
@@ -15,6 +18,7 @@ from flowhub_assets.ml.hyperparameters import MODELS
 from flowhub_assets.ml.logged_models import load_model
 from flowhub_assets.ml.tracking import tracking, tracking_uri
 from flowhub_assets.ml.training import train
+from flowhub_assets_tests.loopback_server import free_port
 from flowhub_assets_tests.ml.conftest import SMALL, Cells
 from flowhub_assets_tests.ml.mlflow_server import mlflow_server
 
@@ -56,9 +60,6 @@ def test_a_uri_that_leads_nowhere_is_told(uri: str, cells: Cells) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_mlflows_own_tools_can_load_it(model: str, cells: Cells) -> None:
-    import mlflow.pyfunc
-    from mlflow.models import Model
-
     trained = cells.trained["titanic", model]
     place = trained["model_source"].removeprefix("file://")
     described = Model.load(place)
@@ -74,12 +75,19 @@ def test_mlflows_own_tools_can_load_it(model: str, cells: Cells) -> None:
     assert f"numpy=={numpy.__version__}" in needed
 
 
-def test_over_a_server_models_are_written_and_read_without_a_global_uri(env: dict[str, Any]) -> None:
-    import mlflow
-
-    with mlflow_server(f"{tracking_uri(env)}") as url:
-        there = {**env, "MLFLOW_TRACKING_URI": url}
-        trained = train("iris", "lightgbm", SMALL, there)
+@pytest.mark.timeout(240)
+def test_over_a_server_that_comes_late_and_without_a_global_uri(
+    env: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+    port = free_port()
+    there = {**env, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
+    told: list[dict[str, Any]] = []
+    training = threading.Thread(target=lambda: told.append(train("iris", "lightgbm", SMALL, there)))
+    training.start()  # nobody answers yet
+    with mlflow_server(tracking_uri(env), port) as url:
+        training.join(200)
+        (trained,) = told
         assert trained["mlflow_url"].startswith(f"{url}/#/experiments/")
         assert load_model(trained["model_uri"], there).predict([[5.1, 3.5, 1.4, 0.2]]) == ["setosa"]
         plots = {one.path for one in tracking(there).list_artifacts(trained["mlflow_run_id"], "plots")}
