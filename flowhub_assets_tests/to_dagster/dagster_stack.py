@@ -45,7 +45,8 @@ _LOG = """query($id: ID!, $after: String) { logsForRun(runId: $id, afterCursor: 
 _TICK = """mutation($selector: SensorSelector!, $cursor: String) {
   sensorDryRun(selectorData: $selector, cursor: $cursor) { __typename
   ... on PythonError { message } ... on DryRunInstigationTick { evaluationResult {
-  cursor skipReason error { message errorChain { error { message } } } runRequests { jobName runConfigYaml tags { key value } } } } } }"""
+  cursor skipReason error { message errorChain { error { message } } }
+  runRequests { jobName runConfigYaml tags { key value } } } } } }"""
 _START = """mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename
   ... on PythonError { message } } }"""
 _CAPTURED = """query($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }"""
