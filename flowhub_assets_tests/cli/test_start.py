@@ -183,7 +183,7 @@ def json_lines(text: str) -> list[dict[str, Any]]:
 def live_view(live: Live, run_id: str) -> list[dict[str, Any]]:
     import httpx
 
-    steps: list[dict[str, Any]] = httpx.get(f"{live.url}/api/v1/runs/{run_id}").json()["steps"]
+    steps: list[dict[str, Any]] = httpx.get(f"{live.url}/api/v1/runs/{run_id}", timeout=60).json()["steps"]
     return steps
 
 

@@ -231,7 +231,7 @@ def test_a_storage_that_is_away(
     s3: S3Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(object_arrival, "_LIMITS", S3Limits(retries=0, timeout=5))
+    monkeypatch.setattr(object_arrival, "_LIMITS", S3Limits(retries=0, timeout=30))
     sensor = Sensor(workflows, instance, env=s3.env())
     assert sensor.tick() == []
     before = sensor.cursor

@@ -33,9 +33,9 @@ def url(backend: Backend) -> Iterator[str]:
 
 def test_a_body_that_is_too_large_is_refused_by_its_length_and_while_it_comes(url: str) -> None:
     large = b'{"params": {"city": "' + b"x" * 3_000 + b'"}}'
-    told = httpx.post(url + RUNS, content=large, headers={"Content-Type": "application/json"})
+    told = httpx.post(url + RUNS, content=large, headers={"Content-Type": "application/json"}, timeout=60)
     chunks = (large[start : start + 500] for start in range(0, len(large), 500))
-    streamed = httpx.post(url + RUNS, content=chunks, headers={"Content-Type": "application/json"})
+    streamed = httpx.post(url + RUNS, content=chunks, headers={"Content-Type": "application/json"}, timeout=60)
     for answer in (told, streamed):
         assert answer.status_code == 413
         assert answer.headers["content-type"] == "application/problem+json"
@@ -59,7 +59,7 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_and_while_it_comes(ur
     ],
 )
 def test_who_may_ask_without_a_token(url: str, headers: dict[str, str], status: int) -> None:
-    answer = httpx.get(f"{url}/api/v1/pipelines", headers=headers)
+    answer = httpx.get(f"{url}/api/v1/pipelines", headers=headers, timeout=60)
     assert answer.status_code == status
     if status != 200:
         assert answer.headers["content-type"] == "application/problem+json"
@@ -76,7 +76,7 @@ def test_a_page_may_ask_only_where_its_origin_is_named(url: str) -> None:
 
 def test_too_many_requests_are_told_when_to_come_back(backend: Backend) -> None:
     with served(backend, Limits(per_second=0.01, burst=2)) as url:
-        answers = [httpx.get(f"{url}/health") for _ in range(3)]
+        answers = [httpx.get(f"{url}/health", timeout=60) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert int(answers[2].headers["retry-after"]) > 0
 
@@ -84,12 +84,12 @@ def test_too_many_requests_are_told_when_to_come_back(backend: Backend) -> None:
 def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_the_server_well(url: str) -> None:
     port = int(url.rpartition(":")[2])
     for _ in range(5):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             head = (
                 f"POST {RUNS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900\r\n"
             )
             connection.sendall(f"{head}\r\n{{".encode())
-    assert httpx.get(f"{url}/health").status_code == 200
+    assert httpx.get(f"{url}/health", timeout=60).status_code == 200
 
 
 def test_each_role_may_do_its_own(tmp_path: Path) -> None:
@@ -98,18 +98,20 @@ def test_each_role_may_do_its_own(tmp_path: Path) -> None:
         with closed.database.begin() as connection:
             made = {role: tokens.create(connection, role, role, 0.0) for role in ("viewer", "runner")}
         with served(closed) as url:
-            assert httpx.get(f"{url}/health").status_code == 200
-            assert httpx.get(f"{url}/api/v1/pipelines").status_code == 401
+            assert httpx.get(f"{url}/health", timeout=60).status_code == 200
+            assert httpx.get(f"{url}/api/v1/pipelines", timeout=60).status_code == 401
             for role, status in (("viewer", 403), ("runner", 202)):
                 headers = {"Authorization": f"Bearer {made[role]}"}
-                assert httpx.get(f"{url}/api/v1/pipelines", headers=headers).status_code == 200
-                assert httpx.get(f"{url}/metrics", headers=headers).status_code == 200
-                answer = httpx.post(url + RUNS, json={}, headers=headers)
+                assert httpx.get(f"{url}/api/v1/pipelines", headers=headers, timeout=60).status_code == 200
+                assert httpx.get(f"{url}/metrics", headers=headers, timeout=60).status_code == 200
+                answer = httpx.post(url + RUNS, json={}, headers=headers, timeout=60)
                 assert answer.status_code == status, answer.text
             (run,) = closed.instance.get_runs()
             assert run.tags["flowhub/by"] == "runner"
             cancel = f"{url}/api/v1/runs/{run.run_id}/cancel"
-            assert httpx.post(cancel, headers={"Authorization": f"Bearer {made['runner']}"}).status_code == 200
+            assert (
+                httpx.post(cancel, headers={"Authorization": f"Bearer {made['runner']}"}, timeout=60).status_code == 200
+            )
         with closed.database.read() as connection:
             acts = [(act.caller, act.action, act.target, act.result) for act in audit.newest(connection)]
         assert acts == [

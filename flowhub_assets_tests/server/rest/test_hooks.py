@@ -211,8 +211,8 @@ def test_a_page_of_another_site_starts_nothing_for_its_reader(folder: Path, tmp_
 def test_there_are_no_other_hooks(door: Door) -> None:
     for hook in ("quiet", "git", "shared", "one", "", "nothing/at/all", "../api/v1/pipelines"):
         assert door.post(hook).status_code in (404, 405), hook
-    assert httpx.put(f"{door.url}/hooks/open").status_code == 405
-    assert httpx.get(f"{door.url}/hooks/standard").headers["Allow"] == "POST"
+    assert httpx.put(f"{door.url}/hooks/open", timeout=60).status_code == 405
+    assert httpx.get(f"{door.url}/hooks/standard", timeout=60).headers["Allow"] == "POST"
 
 
 def test_a_run_gets_the_request_and_nothing_that_opens_a_door(door: Door) -> None:
@@ -226,6 +226,7 @@ def test_a_run_gets_the_request_and_nothing_that_opens_a_door(door: Door) -> Non
             "X-Other": "1",
             "X-Api-Key": "abc",
         },
+        timeout=60,
     )
     trigger = door.trigger(answer)
     assert trigger["body"] == "안녕"
@@ -234,7 +235,7 @@ def test_a_run_gets_the_request_and_nothing_that_opens_a_door(door: Door) -> Non
     assert "abc" not in json.dumps(trigger)
     form = door.post("open", b"a=1&b=2&b=3", {"Content-Type": "application/x-www-form-urlencoded"})
     assert door.trigger(form)["body"] == {"a": "1", "b": ["2", "3"]}
-    assert door.trigger(httpx.get(f"{door.url}/hooks/open"))["body"] is None
+    assert door.trigger(httpx.get(f"{door.url}/hooks/open", timeout=60))["body"] is None
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_a_body_that_is_longer_than_it_says_is_cut_off(door: Door) -> None:
         for _ in range(20):
             yield b"x" * 10_000
 
-    answer = httpx.post(f"{door.url}/hooks/open", content=pieces(), headers={"Content-Type": "text/plain"})
+    answer = httpx.post(f"{door.url}/hooks/open", content=pieces(), headers={"Content-Type": "text/plain"}, timeout=60)
     assert answer.status_code == 413
 
 

@@ -39,8 +39,8 @@ def runs(backend: Backend) -> list[str]:
 
 def test_the_queues_as_json(backend: Backend, runs: list[str]) -> None:
     with served(backend) as url:
-        told = httpx.get(f"{url}/api/v1/queues", params={"limit": 1}).json()
-        refused = httpx.get(f"{url}/api/v1/queues", params={"limit": 0})
+        told = httpx.get(f"{url}/api/v1/queues", params={"limit": 1}, timeout=60).json()
+        refused = httpx.get(f"{url}/api/v1/queues", params={"limit": 0}, timeout=60)
     assert told == json.loads(json.dumps(asdict(view_queues(backend, most=1))))
     (one,) = told["queues"]
     assert (one["name"], one["running_count"], one["waiting_count"], len(one["waiting"])) == ("priority", 1, 2, 1)

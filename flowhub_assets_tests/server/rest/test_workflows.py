@@ -144,7 +144,7 @@ def test_a_workflow_lives_from_put_to_delete(
     assert client.delete("/workflows/hello").status_code == 204
     assert client.get("/workflows/hello").status_code == 404
     assert client.post("/pipelines/hello/runs", json={}).status_code == 404
-    assert httpx.post(f"{url}/hooks/hello", json={}).status_code == 404
+    assert httpx.post(f"{url}/hooks/hello", json={}, timeout=60).status_code == 404
     assert "hello" not in loads().job_names
     assert client.get("/workflows/hello", params={"version": 1}).text == text, "nothing is lost"
 

@@ -330,9 +330,12 @@ def test_it_ends_in_order_with_the_server_of_http(tmp_path: Path) -> None:
         with grpc.insecure_channel(address) as channel:
             stub = stub_of(channel)
             run_id = stub.SubmitRun(pb.SubmitRunRequest(pipeline="greet"), timeout=SECONDS).run_id
-            seen = httpx.get(f"{process.url}/api/v1/runs/{run_id}").json()
+            seen = httpx.get(f"{process.url}/api/v1/runs/{run_id}", timeout=60).json()
             assert (seen["status"], seen["door"]) == ("QUEUED", "grpc")
-            assert 'door="grpc",path="/flowhub.v1.FlowHub/SubmitRun"' in httpx.get(f"{process.url}/metrics").text
+            assert (
+                'door="grpc",path="/flowhub.v1.FlowHub/SubmitRun"'
+                in httpx.get(f"{process.url}/metrics", timeout=60).text
+            )
             updates = stub.WatchRun(pb.WatchRunRequest(run_id=run_id), timeout=SECONDS)
             next(updates)
             assert a_second_one(process) == (1, "cannot be listened at")
