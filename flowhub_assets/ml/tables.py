@@ -62,7 +62,8 @@ def update_table(
     A row whose ``key`` is new is inserted, one that differs is updated, an equal one is not touched, so a second run
     changes nothing. Where the column ``newest`` says that the table's row is newer, that one stays (``stale``). A
     row of the table that neither ``rows`` nor ``present`` (keys) have is kept, and its column ``gone_since`` says since
-    which day (UTC); it is cleared when the row comes back. Two loads at once wait for one another.
+    which day (UTC); it is cleared when the row comes back. Where all of ``rows`` are older than the table's newest
+    row, they say nothing of who is gone or back. Two loads at once wait for one another.
 
     Returns {table, database, rows, inserted, updated, unchanged, stale, gone, returned, newest}. Raises InputError
     for what the database refuses, without a password, and ProfileError.
@@ -105,6 +106,7 @@ class _Plan:
 
         table, key = self._table, self._key
         there = {row[key]: dict(row) for row in connection.execute(sqlalchemy.select(table)).mappings()}
+        late = self._is_late(rows, there.values())
         inserted, updated, counts = [], [], {"unchanged": 0, "stale": 0, "returned": 0}
         for given in rows:
             row = {name: self._stored(name, given[name]) for name in self._names}
@@ -112,16 +114,16 @@ class _Plan:
             if old is None:
                 inserted.append({**row, GONE_SINCE: None})
                 continue
-            stale, back = self._is_stale(row, old), old[GONE_SINCE] is not None
+            stale, back = self._is_stale(row, old), old[GONE_SINCE] is not None and not late
             counts["stale"] += stale
             counts["returned"] += back
-            wanted = {**(old if stale else row), GONE_SINCE: None}
+            wanted = {**(old if stale else row), GONE_SINCE: old[GONE_SINCE] if late else None}
             if any(old[name] != value for name, value in wanted.items()):
                 updated.append(wanted)
             else:
                 counts["unchanged"] += not stale
         known = {row[key] for row in rows} | present
-        left = [old for one, old in there.items() if one not in known and old[GONE_SINCE] is None]
+        left = [old for one, old in there.items() if one not in known and old[GONE_SINCE] is None and not late]
         if inserted:
             connection.execute(table.insert(), inserted)
         self._update(connection, [*updated, *({**old, GONE_SINCE: today} for old in left)])
@@ -154,6 +156,13 @@ class _Plan:
     def _is_stale(self, row: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
         name = self._newest
         return bool(name) and row[name] is not None and old[name] is not None and row[name] < old[name]
+
+    def _is_late(self, rows: Sequence[Mapping[str, Any]], there: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether the newest of all ``rows`` is older than what is there: then they do not say who is gone or back."""
+        name = self._newest
+        given = [row[name] for row in rows if name and row[name] is not None]
+        known = [row[name].isoformat() if name in self._dates else row[name] for row in there if name and row[name]]
+        return bool(given and known) and max(given) < max(known)
 
     def _stored(self, name: str, value: Any) -> Any:
         return datetime.date.fromisoformat(value) if name in self._dates and value is not None else value

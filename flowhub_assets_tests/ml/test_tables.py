@@ -96,6 +96,15 @@ def test_a_row_that_is_gone_is_kept_and_marked_until_it_is_back(env: dict[str, A
     assert read_table("people", COLUMNS, env) == [row(1), row(2), row(3)]
 
 
+def test_rows_that_are_all_old_say_nothing_of_who_is_gone_or_back(env: dict[str, Any]) -> None:
+    load(env, row(1), row(2))
+    load(env, row(1), row(3, day="2026-05-01"))
+    marked = everything(env)
+    assert load(env, row(1), row(2)) == {"rows": 3, "unchanged": 2}
+    assert everything(env) == marked, "2 stays gone, 3 stays"
+    assert load(env, row(1), row(2), row(3, day="2026-05-01"))["returned"] == 1
+
+
 def test_two_loads_at_once_insert_each_row_once(env: dict[str, Any]) -> None:
     rows = [row(number) for number in range(200)]
     with ThreadPoolExecutor(4) as pool:
