@@ -2,7 +2,7 @@
 
     [tool.flowhub.alerts]
     urls = [{ env = "TEAM_SLACK_URL" }]       # variables that hold Apprise URLs: slack://, mailtos://, json://
-    events = ["failure", "deadline", "freshness", "ticks", "daemon"]   # all of them, if it is left out
+    events = ["failure", "deadline", "freshness", "check", "ticks", "daemon"]   # all of them, if it is left out
     pipelines = ["orders", "shop-*"]          # all of them, if it is left out
     ui = "https://dagster.example.com"        # for links to runs
 
@@ -24,9 +24,9 @@ from typing import Any
 from flowhub_assets.errors import ProfileError
 from flowhub_assets.ir.spelling import did_you_mean, listed
 
-#: A run has failed; one takes too long; a pipeline has not succeeded for too long; a schedule or sensor fails tick
-#: after tick; a daemon has stopped.
-EVENTS = ("failure", "deadline", "freshness", "ticks", "daemon")
+#: A run has failed; one takes too long; a pipeline has not succeeded for too long; a check of a task does not hold; a
+#: schedule or sensor fails tick after tick; a daemon has stopped.
+EVENTS = ("failure", "deadline", "freshness", "check", "ticks", "daemon")
 VARIABLE = "FLOWHUB_ALERTS"
 
 _SETTINGS = ("urls", "events", "pipelines", "ui")

@@ -1,4 +1,4 @@
-"""What is wrong, as Dagster's own storage tells it: failed and late runs, stale pipelines, failing ticks, daemons."""
+"""What is wrong, as Dagster's own storage tells it: failed and late runs, stale pipelines, checks, ticks, daemons."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import AssetCheckKey, DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
 from flowhub_assets.executor.dagster_instigators import failing_instigators
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.to_dagster.assets import asset_key
 from flowhub_assets.to_dagster.failure_sensor import failed_steps
 
 #: Seconds after which a daemon that has not been heard of counts as stopped; it tells of itself every 30.
@@ -20,6 +21,8 @@ SILENCE = 300.0
 LATE_TAG = "flowhub/deadline_missed"
 
 _MOST_RUNS = 200
+#: Of one check, how far back it is looked when it last held.
+_MOST_CHECKS = 500
 _LONGEST_TOLD = 500
 _GOES_ON = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _OVER = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -118,6 +121,31 @@ def failing_ticks(instance: DagsterInstance, pipelines: Mapping[str, Pipeline], 
         text = f"Its last {in_a_row} ticks have failed: {one.error[:_LONGEST_TOLD]}"
         key = f"ticks/{one.name}/{one.last_good:.3f}"
         yield Cause("ticks", key, name, f"the {one.kind} {one.name} fails", text)
+
+
+def failing_checks(instance: DagsterInstance, pipelines: Mapping[str, Pipeline], ui: str = "") -> Iterator[Cause]:
+    """The tasks' checks that did not hold the last time; since they last held, that is one cause.
+
+    A check that blocks is left out: its run has failed, and that is told.
+    """
+    checks = {
+        AssetCheckKey(asset_key(pipeline, task.name), check.name): pipeline
+        for pipeline in pipelines.values()
+        for task in pipeline.tasks
+        for check in task.checks
+        if check.level != "blocking"
+    }
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks)) if checks else {}
+    for key, record in latest.items():
+        if record.status.value != "FAILED":
+            continue
+        history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_MOST_CHECKS)
+        held = next((one.id for one in history if one.status.value == "SUCCEEDED"), "never")
+        told = (record.evaluation and record.evaluation.description) or "It does not say why."
+        asset = key.asset_key.to_user_string()
+        title = f"{checks[key].name}: the check {key.name} of {asset} does not hold"
+        text = f"{told[:_LONGEST_TOLD]}\n{_where(record.run_id, ui)}"
+        yield Cause("check", f"check/{asset}/{key.name}/{held}", checks[key].name, title, text)
 
 
 def stopped_daemons(instance: DagsterInstance, now: float, silence: float = SILENCE) -> Iterator[Cause]:

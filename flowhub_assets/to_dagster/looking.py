@@ -12,6 +12,7 @@ from flowhub_assets.resources.alerts import Alerts
 from flowhub_assets.store.opened import database_of
 from flowhub_assets.to_dagster.alarms import (
     Cause,
+    failing_checks,
     failing_ticks,
     failures,
     mark_late,
@@ -45,6 +46,7 @@ def look(
         *failed,
         *missed_deadlines(instance, pipelines, now, since, alerts.ui),
         *stale_pipelines(instance, pipelines, now, first_seen(database, watched, now)),
+        *failing_checks(instance, pipelines, alerts.ui),
         *failing_ticks(instance, pipelines),
         *stopped_daemons(instance, now),
     ]

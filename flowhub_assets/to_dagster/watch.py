@@ -37,6 +37,6 @@ def watch_sensor(flows: Iterable[FlowDefinitions], alerts: Alerts) -> SensorDefi
         evaluation_fn=tick,
         minimum_interval_seconds=CHECK_INTERVAL,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Tells of runs that fail or take too long, of pipelines that are out of date, of schedules and "
-        "sensors whose ticks fail and of daemons that have stopped: once for each cause.",
+        description="Tells of runs that fail or take too long, of pipelines that are out of date, of checks that "
+        "do not hold, of schedules and sensors whose ticks fail and of daemons that have stopped: once for each cause.",
     )

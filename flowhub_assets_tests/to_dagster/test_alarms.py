@@ -154,6 +154,44 @@ def test_ticks_that_fail_in_a_row(instance_on_disk: DagsterInstance, pipelines: 
     assert [one.key for one in alarms.failing_ticks(instance, pipelines)] != [cause.key], "it is another one"
 
 
+CHECKED = """
+    from flowhub import check
+
+    @task(checks={"rows": "warn", "schema": "blocking"})
+    def table(args):
+        check("rows", args["rows"] > 0, f"there are {args['rows']} rows")
+        check("schema", args["rows"] >= 0)
+        return {}
+
+    @flow(name="checked-flow", params={"rows": 1})
+    def main(args):
+        return table(args)
+"""
+
+
+def test_a_check_that_does_not_hold_is_one_cause_until_it_holds_again(
+    workflows: Workflows, instance: DagsterInstance
+) -> None:
+    workflows.write("checked.py", CHECKED)
+    pipelines = {"checked_flow": workflows.flow("checked_flow").pipeline}
+
+    def causes(rows: int) -> list[alarms.Cause]:
+        workflows.run("checked_flow", instance, rows=rows)
+        return list(alarms.failing_checks(instance, pipelines, "https://dagster.example.com"))
+
+    assert list(alarms.failing_checks(instance, pipelines)) == []
+    assert causes(rows=1) == []
+    (first,) = causes(rows=0)
+    assert (first.event, first.pipeline) == ("check", "checked-flow")
+    assert first.title == "checked-flow: the check rows of checked_flow/table does not hold"
+    assert first.text.startswith("there are 0 rows\nhttps://dagster.example.com/runs/")
+    assert [one.key for one in causes(rows=0)] == [first.key], "it is the same cause"
+    assert causes(rows=2) == []
+    assert [one.key for one in causes(rows=0)] != [first.key], "it is another one"
+    # The check that blocks fails the run, and that is what is told; what was told last stays the same.
+    assert all("schema" not in one.title for one in causes(rows=-1))
+
+
 def test_a_daemon_that_has_not_been_heard_of(instance_on_disk: DagsterInstance) -> None:
     instance = instance_on_disk
     now = time.time()
