@@ -12,9 +12,10 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 
-from flowhub_assets.ml.serving.servers import build_bentos
+from flowhub_assets.ml.serving.described import GOLDEN_ROWS
 from flowhub_assets_tests.ml.serving.registered_model import (
     SETOSA,
+    apart,
     ask,
     ended_afterwards,
     give,
@@ -32,8 +33,8 @@ Env = dict[str, Any]
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Env]:
     env = profile(tmp_path_factory.mktemp("serving"))
-    registered(env, "scikit-learn", alias="champion")
-    registered(env, "xgboost")
+    apart(f"{registered.__module__}:registered", env, "scikit-learn", "iris", "champion")
+    apart(f"{registered.__module__}:registered", env, "xgboost")
     with ended_afterwards(env, "iris"):
         yield env
 
@@ -56,12 +57,7 @@ def test_the_champion_is_served_and_outlives_the_run(env: Env, served: Any) -> N
     told = shown(served, "serving/traffic")
     assert f"{url}/predict" in told["ask it"]
     assert f"iris, version 1, at {url}" in told["served"]
-    rows = (
-        [one.data for one in shown(served, "serving/golden")["golden rows"].records]
-        if hasattr(shown(served, "serving/golden")["golden rows"], "records")
-        else shown(served, "serving/golden")["golden rows"]
-    )
-    assert rows
+    assert len(shown(served, "serving/golden")["golden rows"]) == GOLDEN_ROWS
     compose = Path(env["WORKSPACE"]) / "serving" / "iris" / "compose"
     assert set(yaml.safe_load((compose / "compose.yaml").read_text("utf-8"))["services"]) == {"champion", "nginx"}
     assert (compose / "champion" / "src" / "serving.json").is_file()
@@ -72,7 +68,8 @@ def test_a_new_one_that_does_not_start_is_told_and_the_old_one_answers(
 ) -> None:
     before = server_folders(env)
     give(env, "champion", "2")
-    bento = Path(build_bentos("iris", env)["champion"]["bento"])
+    built = apart("flowhub_assets.ml.serving.servers:build_bentos", "iris", env)
+    bento = Path(built["champion"]["bento"])
     (bento / "src" / "service.py").write_text("raise RuntimeError('no such luck')\n", "utf-8")
     result = in_dagster("serving", env, instance)
     shutil.rmtree(bento)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,20 @@ def registered(env: dict[str, Any], model: str, data_set: str = "iris", alias: s
     if alias:
         give(env, alias, version, data_set)
     return version
+
+
+def apart(call: str, *given: Any) -> Any:
+    """What ``module:function`` of ours returns for ``given``, called in a process of its own.
+
+    For tests whose steps are forked: a process that has predicted by OpenMP has threads that a fork does not take over,
+    and the child would wait for them.
+    """
+    module, _, name = call.partition(":")
+    code = f"import json, sys; from {module} import {name}; print(json.dumps({name}(*json.loads(sys.argv[1]))))"
+    command = [sys.executable, "-c", code, json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def give(env: dict[str, Any], alias: str, version: str, data_set: str = "iris") -> None:
