@@ -17,6 +17,10 @@ def brief(value):
     return value if len(text) <= 200 else f"{len(text)}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+# In Dagster on_failure is a run of its own, and knows the one that has failed.
+OF_A_RUN = ("WORKSPACE", "run_id", "failed_run_id")
+
+
 def seen(*inputs):
     """What the task was given and in which order; of the env all but what differs from run to run."""
     envs = [one.pop("env") for one in inputs]
@@ -25,7 +29,7 @@ def seen(*inputs):
     assert env["run_id"] and os.path.isdir(env["WORKSPACE"])
     return {
         "given": [{key: brief(value) for key, value in one.items()} for one in inputs],
-        "surroundings": {key: env[key] for key in sorted(env) if key not in ("WORKSPACE", "run_id")},
+        "surroundings": {key: env[key] for key in sorted(env) if key not in OF_A_RUN},
         "shared": env["task"],
         f"of {env['task']}": [one.get("shared") for one in inputs],
     }
@@ -43,7 +47,7 @@ def attempt(args):
 def note(args):
     """Keeps what on_failure is told, one line for each call."""
     env = args.pop("env")
-    told = {"args": args, "surroundings": {key: env[key] for key in sorted(env) if key not in ("WORKSPACE", "run_id")}}
+    told = {"args": args, "surroundings": {key: env[key] for key in sorted(env) if key not in OF_A_RUN}}
     with open(os.path.join(env["WORKSPACE"], "told"), "a", encoding="utf-8") as file:
         file.write(json.dumps(told, ensure_ascii=False) + "\\n")
     return args
