@@ -211,6 +211,7 @@ def _print_table(rows: list[Row]) -> None:
     console.print(table)
     for row in rows:
         if row.to_try:
-            console.print(f"{row.pipeline} has left something to ask:", highlight=False)
-            print(f"\n    {row.to_try}\n")
+            end = os.path.relpath(Path(pipelines.__path__[0]) / "stop_serving" / "workflow.py")
+            console.print(f"{row.pipeline} has left a server that goes on. Ask it, and end it:", highlight=False)
+            print(f"\n    {row.to_try}\n    flowhub run {end}\n")
     console.print("Next: [bold]make dev[/], then open http://localhost:3000/asset-groups to see them in Dagster's UI.")
