@@ -192,5 +192,7 @@ def _is_of_mlflow(error: Exception) -> bool:
 def _quiet() -> None:
     """What a team trains is nobody else's business: mlflow reports its use to its makers unless it is told not to."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # As a run ends it prints the server's URL, with the user and password in it, into the step's log.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     # Each step would tell again how it opens the database.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)

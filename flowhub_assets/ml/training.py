@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -173,9 +174,9 @@ def _log(run: TrackedRun, trained: Mapping[str, Any], fitted: Fitted, version: M
     data = Dataset(
         name=version["name"],
         digest=version["version"],
-        source_type="http" if str(version["url"]).startswith("http") else "local",
-        source=f'{{"uri": "{version["url"]}"}}',
-        profile=f'{{"num_rows": {version["rows"]}}}',
+        source_type="s3" if str(version["url"]).startswith("s3://") else "local",
+        source=json.dumps({"uri": version["url"]}),
+        profile=json.dumps({"num_rows": version["rows"]}),
     )
     _log_input(run, DatasetInput(data, [InputTag("mlflow.data.context", "training")]))
     for name, figure in training_plots(trained).items():

@@ -22,6 +22,8 @@ from flowhub_assets_tests.loopback_server import free_port
 from flowhub_assets_tests.ml.conftest import SMALL, Cells
 from flowhub_assets_tests.ml.mlflow_server import mlflow_server
 
+SECRET = "hidden-5f2c"  # the server asks for none
+
 
 def test_each_cell_answers_raw_rows(cells: Cells) -> None:
     for (data_set, _), trained in cells.trained.items():
@@ -77,11 +79,11 @@ def test_mlflows_own_tools_can_load_it(model: str, cells: Cells) -> None:
 
 @pytest.mark.timeout(240)
 def test_over_a_server_that_comes_late_and_without_a_global_uri(
-    env: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    env: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     port = free_port()
-    there = {**env, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
+    there = {**env, "MLFLOW_TRACKING_URI": f"http://team:{SECRET}@127.0.0.1:{port}"}
     told: list[dict[str, Any]] = []
     training = threading.Thread(target=lambda: told.append(train("iris", "lightgbm", SMALL, there)))
     training.start()  # nobody answers yet
@@ -92,4 +94,7 @@ def test_over_a_server_that_comes_late_and_without_a_global_uri(
         assert load_model(trained["model_uri"], there).predict([[5.1, 3.5, 1.4, 0.2]]) == ["setosa"]
         plots = {one.path for one in tracking(there).list_artifacts(trained["mlflow_run_id"], "plots")}
         assert plots == {"plots/feature-importances.png", "plots/learning-curve.png"}
-    assert mlflow.get_tracking_uri() != url
+        told_there = [tracking(there).get_run(trained["mlflow_run_id"]).to_dictionary(), trained]
+    printed = capfd.readouterr()
+    assert SECRET not in printed.out + printed.err + json.dumps(told_there)
+    assert url not in mlflow.get_tracking_uri()
