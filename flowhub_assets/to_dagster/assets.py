@@ -9,7 +9,7 @@ from dagster import AssetKey, AssetsDefinition, AssetSpec, ResourceDefinition
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Task
 from flowhub_assets.names import dagster_name, tag_key
 from flowhub_assets.runtime.step import Runnable
-from flowhub_assets.to_dagster.automation import automated
+from flowhub_assets.to_dagster.automation import automated, outside_of
 from flowhub_assets.to_dagster.checked import check_specs
 from flowhub_assets.to_dagster.metadata import definition_metadata
 from flowhub_assets.to_dagster.ops import task_op
@@ -38,6 +38,8 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
     pipeline = runnable.pipeline
     key = asset_key(pipeline, task.name)
     upstream = {dagster_name(name): asset_key(pipeline, name) for name in task.needs if name != FLOW_INPUT}
+    # Without an input of the op, Dagster would not wait for what it makes in the same run.
+    outside = {f"outside_{at}": one for at, one in enumerate(outside_of(pipeline, task, is_first=not upstream))}
     spec = AssetSpec(
         key,
         deps=list(upstream.values()),
@@ -50,8 +52,8 @@ def _task_asset(runnable: Runnable, task: Task, resources: Mapping[str, Resource
         partitions_def=partitions_definition(pipeline),
     )
     return AssetsDefinition(
-        node_def=task_op(runnable, task, key),
-        keys_by_input_name=upstream,
+        node_def=task_op(runnable, task, key, after=tuple(outside)),
+        keys_by_input_name={**upstream, **outside},
         keys_by_output_name={"result": key},
         specs=[automated(pipeline, task, spec)],
         check_specs_by_output_name=check_specs(task, key),

@@ -24,11 +24,17 @@ def automated(pipeline: Pipeline, task: Task, spec: AssetSpec) -> AssetSpec:
     """
     own = task.asset
     asked = own.automation if own is not None and own.automation is not None else pipeline.automation
-    names = [*(() if spec.deps else pipeline.deps), *(own.deps if own is not None else ())]
-    if asked is None and not names:
+    keys = outside_of(pipeline, task, is_first=not spec.deps)
+    if asked is None and not keys:
         return spec
-    deps = [*spec.deps, *map(AssetDep, _keys(names))]
+    deps = [*spec.deps, *map(AssetDep, keys)]
     return spec.replace_attributes(deps=deps, automation_condition=_condition(asked))
+
+
+def outside_of(pipeline: Pipeline, task: Task, *, is_first: bool) -> list[AssetKey]:
+    """The assets of others that a task's asset comes after; those of the pipeline are its first ones'."""
+    own = task.asset.deps if task.asset is not None else ()
+    return _keys([*(pipeline.deps if is_first else ()), *own])
 
 
 def outside(pipeline: Pipeline) -> list[AssetKey]:

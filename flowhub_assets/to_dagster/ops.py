@@ -40,10 +40,11 @@ FAILURE_FIELDS = ("failed_task", "error", "error_type", "traceback")
 _Compute = Callable[[OpExecutionContext, Mapping[str, Any]], Iterator[Output[Any] | AssetCheckResult]]
 
 
-def task_op(runnable: Runnable, task: Task, key: AssetKey) -> OpDefinition:
+def task_op(runnable: Runnable, task: Task, key: AssetKey, after: tuple[str, ...] = ()) -> OpDefinition:
     """The op ``flow__task``: one input for each task upstream, one output ``result``, the task's dict.
 
-    Beside it one for each check of its asset, which has that key.
+    Beside it one for each check of its asset, which has that key. ``after`` names inputs that bring nothing: assets of
+    other pipelines, which it waits for and without which it is skipped.
     """
     upstream = [name for name in dict.fromkeys(task.needs) if name != FLOW_INPUT]
 
@@ -62,7 +63,7 @@ def task_op(runnable: Runnable, task: Task, key: AssetKey) -> OpDefinition:
         runnable,
         task,
         name=op_name(runnable.pipeline.name, task.name),
-        ins={dagster_name(name): In() for name in upstream},
+        ins={**{dagster_name(name): In() for name in upstream}, **{name: In(Nothing) for name in after}},
         outs={"result": Out(io_manager_key=values_key(runnable.pipeline)), **check_outs(task)},
     )
 

@@ -259,3 +259,44 @@ def test_the_file_whose_assets_would_wait_for_themselves_does_not_load(workflows
     specs = [spec for asset in repository.assets_defs_by_key.values() for spec in asset.specs]
     told = [f"{spec.metadata} {spec.description}" for spec in specs]
     assert any("z_table.py" in one and "wait for itself" in one for one in told)
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_what_is_made_in_the_same_run_is_waited_for_and_where_it_is_skipped_so_is_this(
+    workflows: Workflows, instance: DagsterInstance, many: bool
+) -> None:
+    workflows.write(
+        "chain.py",
+        f"""
+        @task
+        def is_many(args):
+            time.sleep(0.2)
+            return {many}
+
+        @task
+        def found(args):
+            return {{}}
+
+        @flow(name="aaa", automation="eager", deps=["bbb/after"])
+        def later(args):
+            return found(args)
+
+        @task
+        def after(args):
+            return {{}}
+
+        @flow(name="bbb", automation="eager", deps=["zzz/found"])
+        def middle(args):
+            return after(args)
+
+        @flow(name="zzz")
+        def first(args):
+            choice = is_many.branch(args)
+            return found(choice.true)
+        """,
+    )
+    job = workflows.repository().get_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=instance)
+    assert result.success
+    made = [one.asset_key.to_user_string() for one in result.get_asset_materialization_events() if one.asset_key]
+    assert made == (["zzz/found", "bbb/after", "aaa/found"] if many else [])
