@@ -25,12 +25,14 @@ from flowhub_assets import definitions
 REPOSITORY = definitions.defs
 TICK = datetime(2026, 3, 4, 0, 10, tzinfo=ZoneInfo("Asia/Seoul"))
 
-#: Schedule → when its tick of 4 March 2026 at 0:10 in Seoul starts which run: job, partition, run key.
+#: Schedule → when its tick of 4 March 2026 at 0:10 in Seoul starts which runs: job, partition, run key.
 SCHEDULES = {
-    "daily_data_schedule": ("daily_data", None, None),
-    "employees_schedule": ("employees", None, None),
-    "iris_report_schedule": ("iris_report", None, None),
-    "daily_digest_schedule": ("daily_digest", "2026-03-03", "2026-03-03"),
+    "daily_data_schedule": [("daily_data", None, None)],
+    "daily_digest_schedule": [("daily_digest", "2026-03-03", "2026-03-03")],
+    "drift_schedule": [("drift", name, f"{TICK.isoformat()}/{name}") for name in ("iris", "titanic", "housing")],
+    "employees_schedule": [("employees", None, None)],
+    "iris_report_schedule": [("iris_report", None, None)],
+    "serving_watch_schedule": [("serving_watch", None, None)],
 }
 
 
@@ -45,6 +47,7 @@ SENSORS: dict[str, tuple[bool, str]] = {
     "flowhub_watch": (True, "nothing new is wrong"),
     "flowhub_queues": (True, "as they should be"),
     "data_sets_objects": (False, "nothing new among 0 objects"),
+    "serving_alias": (False, "iris@champion is not set"),
     "inbox_report_objects": (False, "nothing new among 0 objects"),
 }
 
@@ -65,13 +68,13 @@ def test_each_that_ships_has_an_expectation() -> None:
 
 
 @pytest.mark.parametrize("schedule", REPOSITORY.schedule_defs, ids=lambda one: one.name)
-def test_each_schedule_starts_its_run(schedule: ScheduleDefinition, instance_on_disk: DagsterInstance) -> None:
+def test_each_schedule_starts_its_runs(schedule: ScheduleDefinition, instance_on_disk: DagsterInstance) -> None:
     assert schedule.default_status is DefaultScheduleStatus.STOPPED, "its user switches it on"
     context = build_schedule_context(instance_on_disk, scheduled_execution_time=TICK, repository_def=REPOSITORY)
-    (request,) = schedule.evaluate_tick(context).run_requests or ()
-    assert (schedule.job_name, request.partition_key, request.run_key) == SCHEDULES[schedule.name]
+    requests = schedule.evaluate_tick(context).run_requests or ()
+    assert [(schedule.job_name, one.partition_key, one.run_key) for one in requests] == SCHEDULES[schedule.name]
     job = REPOSITORY.get_job(schedule.job_name)
-    run = instance_on_disk.create_run_for_job(job, run_config=request.run_config, tags=dict(request.tags))
+    run = instance_on_disk.create_run_for_job(job, run_config=requests[0].run_config, tags=dict(requests[0].tags))
     assert run.status is DagsterRunStatus.NOT_STARTED, "Dagster takes the run as it is asked for"
 
 
