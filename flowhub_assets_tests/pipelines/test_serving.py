@@ -57,7 +57,7 @@ def test_the_champion_is_served_and_outlives_the_run(env: Env, served: Any) -> N
     told = shown(served, "serving/traffic")
     assert f"{url}/predict" in told["ask it"]
     assert f"iris, version 1, at {url}" in told["served"]
-    assert len(shown(served, "serving/golden")["golden rows"]) == GOLDEN_ROWS
+    assert len(shown(served, "serving/golden")["golden rows"].records) == GOLDEN_ROWS
     compose = Path(env["WORKSPACE"]) / "serving" / "iris" / "compose"
     assert set(yaml.safe_load((compose / "compose.yaml").read_text("utf-8"))["services"]) == {"champion", "nginx"}
     assert (compose / "champion" / "src" / "serving.json").is_file()

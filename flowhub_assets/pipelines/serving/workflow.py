@@ -76,6 +76,7 @@ def versions_table(told, columns):
     deps=["training/champion"],
     concurrency=1,
     on_failure=not_served,
+    imports=["pandas", "sklearn.ensemble", "mlflow.pyfunc", "skops.io"],
     env={
         "default": {"WORKSPACE": "./tmp"},
         # A pod ends with its step, so there the folder for Docker is what is made; see the page of this pipeline.

@@ -63,6 +63,7 @@ def draw(version):
     schedule="*/15 * * * *",
     deps=["serving/traffic"],
     concurrency=1,
+    imports=["pandas", "matplotlib.figure"],
     env={
         "default": {"WORKSPACE": "./tmp"},
         "airflow": {
