@@ -56,7 +56,7 @@ def document(pipeline: Pipeline) -> _Document:
             "partitions": _partitions(pipeline.partitions) if pipeline.partitions else None,
             **_fields(pipeline, ("deadline", "freshness")),
             "dedupe": _fields(pipeline.dedupe, ("key", "lifetime")) if pipeline.dedupe else None,
-            **_fields(pipeline, ("automation", "deps", "concurrency", "priority", "queue", "fuse")),
+            **_fields(pipeline, ("automation", "deps", "imports", "concurrency", "priority", "queue", "fuse")),
             "nodes": writer.entries(pipeline.tasks, ()),
             "edges": _edges(pipeline.tasks) or None,
             "result": None if pipeline.result == implied.ends(pipeline.tasks) else list(pipeline.result),
@@ -120,6 +120,8 @@ class _Writer:
                 "placement": _placement(task.placement, task.run_on),
                 "asset": _asset(task.asset) if task.asset else None,
                 "env": _json(task.env) or None,
+                "checks": {check.name: check.level for check in task.checks} or None,
+                **_fields(task, ("kinds",)),
             }
         )
 

@@ -12,8 +12,9 @@ from flowhub_assets.from_yaml.function_names import lacks
 from flowhub_assets.from_yaml.placing import PLACEMENT_KEYS, placement
 from flowhub_assets.from_yaml.profile_values import profile_values
 from flowhub_assets.from_yaml.section import Section
-from flowhub_assets.ir.pipeline import Asset, Node, Retry, Source
+from flowhub_assets.ir.pipeline import Asset, Check, Node, Retry, Source
 from flowhub_assets.ir.spelling import did_you_mean, listed
+from flowhub_assets.ir.task_checks import LEVELS
 from flowhub_assets.nodes import implied, registry
 from flowhub_assets.nodes.sdk import Node as Kind
 
@@ -40,6 +41,8 @@ NODE_KEYS = (
     "needs",
     "merge",
     "ports",
+    "checks",
+    "kinds",
 )
 RETRY_KEYS = ("times", "delay", "backoff", "on")
 ASSET_KEYS = ("key", "check", "automation", "deps")
@@ -141,6 +144,8 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
         "continue_on_error": section.flag("continueOnError"),
         "asset": _asset(section),
         "ports": _ports(section, kind, entry.config),
+        "checks": _checks(section),
+        "kinds": section.texts("kinds", "xgboost"),
         **(_task(section) if is_task else {"node": Node(entry.kind_name, entry.config, entry.inputs)}),
         "merge": section.flag("merge") if "merge" in section else is_task,
     }
@@ -151,6 +156,18 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
         if key in section:
             section.tell(key, f"{section.name} has {key!r}", "only a loop runs nodes", "write type: loop", at_key=True)
     return entry
+
+
+def _checks(section: Section) -> tuple[Check, ...]:
+    made = []
+    for name, level in section.mapping("checks", "{nulls: blocking}").items():
+        if level in LEVELS:
+            made.append(Check(name, level))
+        else:
+            what = f"check {name!r} of {section.name} has the level {level!r:.40}"
+            remedy = (isinstance(level, str) and did_you_mean(level, LEVELS)) or f"write one of {listed(LEVELS)}"
+            section.report.tell((*section.path, "checks", name), what, "it cannot be used", remedy)
+    return tuple(made)
 
 
 def _kind_name(section: Section) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from flowhub_assets.from_yaml import entries, placing, triggers
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
 from flowhub_assets.ir.partition_checks import MOST_DIMENSIONS
+from flowhub_assets.ir.task_checks import LEVELS
 from flowhub_assets.ir.trigger_checks import ENDS, SPANS
 
 Schema = dict[str, Any]
@@ -48,6 +49,7 @@ def pipeline_schema() -> Schema:
             "dedupe": (_ref("dedupe"), "What starts by itself starts once for each key, for some time."),
             "automation": (_TEXT, _AUTOMATION),
             "deps": (_TEXTS, "Assets of others that its first ones come after: wines/table."),
+            "imports": (_TEXTS, "Modules that the process of a run imports once, before those of its tasks begin."),
             "params": ({**_OBJECT, "additionalProperties": _ref("param")}, "What a run is given, by name."),
             "profiles": (
                 {**_OBJECT, "additionalProperties": _OBJECT},
@@ -151,6 +153,11 @@ def node_properties(kinds: list[str]) -> dict[str, Schema]:
             "needs": (_TEXTS, "Whose outputs it takes, where its templates do not say it."),
             "merge": (_FLAG, "Whether a function takes one dict, the outputs merged."),
             "ports": (_TEXTS, "The ports that it decides between, where its kind does not say it."),
+            "checks": (
+                {**_OBJECT, "additionalProperties": {"enum": list(LEVELS)}},
+                "The checks that a function tells with check(), each with what comes of one that does not hold.",
+            ),
+            "kinds": (_TEXTS, "The words, with their icons, that Dagster's UI shows on its asset: xgboost, s3."),
         }
     )["properties"]
     assert isinstance(properties, dict)

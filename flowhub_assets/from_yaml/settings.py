@@ -46,6 +46,7 @@ PIPELINE_KEYS = (
     "dedupe",
     "automation",
     "deps",
+    "imports",
     "function",
 )
 
@@ -79,6 +80,7 @@ def settings(pipeline: Section) -> dict[str, Any]:
         "dedupe": triggers.dedupe(pipeline),
         "automation": pipeline.text("automation", "eager"),
         "deps": pipeline.texts("deps", "wines/table"),
+        "imports": pipeline.texts("imports", "sklearn.ensemble"),
         "concurrency": pipeline.whole("concurrency", 1),
         "priority": pipeline.whole("priority") or 0,
         "queue": pipeline.text("queue", "nightly"),

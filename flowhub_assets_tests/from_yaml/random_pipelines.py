@@ -237,6 +237,7 @@ def _task_settings() -> st.SearchStrategy[dict[str, Any]]:
             "env": _env,
             "when": st.sampled_from(["true", "1 < 2"]),
             "continue_on_error": st.booleans(),
+            "kinds": st.sampled_from([(), ("s3",), ("xgboost", "csv")]),
         },
     )
 

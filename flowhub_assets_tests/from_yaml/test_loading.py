@@ -11,7 +11,7 @@ import yaml
 from flowhub_assets.errors import DefinitionError
 from flowhub_assets.from_python.loading import load_file as load_python
 from flowhub_assets.from_yaml.loading import load_file, pipelines_in
-from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Edge, Retry, Source
+from flowhub_assets.ir.pipeline import FLOW_INPUT, LOOP_ITEM, Check, Edge, Retry, Source
 from flowhub_assets.ir.placement import Placement
 from flowhub_assets.ir.triggers import Schedule, Trigger
 from flowhub_assets.runtime.local import run_pipeline
@@ -262,3 +262,33 @@ def test_a_flow_written_as_yaml_runs_as_the_flow_does(tmp_path: Path) -> None:
         assert outcomes[0].value == outcomes[1].value
         assert outcomes[0].value
         assert outcomes[0].value["all"] == [2 + n, 4 + n, 6 + n]
+
+
+CHECKED = """\
+{head}imports: [json]
+nodes:
+  - id: load
+    task: {{function: load, file: flow.py}}
+    kinds: [pandas, csv]
+    checks: {{nulls: {level}, fresh: warn}}
+"""
+
+
+def test_a_task_says_its_checks_and_kinds(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text("from flowhub import check, task\n\n@task\ndef load(args):\n    return {}\n")
+    path = load(tmp_path, CHECKED.format(head=HEAD, level="blocking"))
+    (runnable,) = load_file(str(path))
+    pipeline = runnable.pipeline
+    assert pipeline.imports == ("json",)
+    assert pipeline.tasks[0].checks == (Check("nulls", "blocking"), Check("fresh", "warn"))
+    assert pipeline.tasks[0].kinds == ("pandas", "csv")
+    (again,) = pipelines_in(to_yaml(pipeline), str(path))
+    assert normal(again) == normal(pipeline)
+
+
+def test_a_level_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError) as error:
+        pipelines_in(CHECKED.format(head=HEAD, level="block"), str(tmp_path / "p.yaml"))
+    assert "p.yaml:9" in str(error.value)
+    assert "check 'nulls' of node 'load' has the level 'block'" in str(error.value)
+    assert "'blocking'" in str(error.value)

@@ -24,6 +24,7 @@ _INTERNAL = "The server could not do this; its log says why."
 _LONGEST_TEXT, _LONGEST_FIELDS = 500, 2_500
 
 _CODES = {
+    errors.WorkflowRefused: grpc.StatusCode.INVALID_ARGUMENT,
     errors.ParamsRefused: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.Conflict: grpc.StatusCode.FAILED_PRECONDITION,
