@@ -59,13 +59,18 @@ $split    }
 $asked        default $$drawn;
     }
 
+    map $$version $$number {
+$numbers    }
+
 $upstreams
     server {
         listen $nginx_port;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $$host;
-        proxy_set_header X-Flowhub-Uncounted "";
+        # Nothing of a caller's goes on but the body: no cookie, no token, no word that it is not to be counted.
+        proxy_pass_request_headers off;
+        proxy_set_header Content-Type application/json;
         proxy_connect_timeout 2s;
         proxy_read_timeout 35s;
         proxy_next_upstream error timeout http_503;
@@ -76,6 +81,8 @@ $upstreams
             limit_except POST {
                 deny all;
             }
+            add_header X-Model $model always;
+            add_header X-Model-Version $$number always;
             add_header X-Model-Alias $$version always;
             proxy_pass http://$$version;
         }
@@ -172,6 +179,7 @@ def nginx_text(built: Mapping[str, Any]) -> str:
         champion=CHAMPION,
         split="".join(f"        {line}\n" for line in [*lines, f"*     {CHAMPION};"]),
         asked="".join(f"        {json.dumps(alias)} {alias};\n" for alias in aliases),
+        numbers="".join(f"        {one['alias']} {json.dumps(one['version'])};\n" for one in arms_of(built)),
         upstreams="".join(_UPSTREAM.substitute(name=alias, port=_PORT) for alias in aliases),
     )
 

@@ -73,8 +73,12 @@ def test_every_directive_is_one_of_nginx_s_where_it_may_stand(built: dict[str, A
     assert [args[0] for args in directives(block, "http", "upstream", "server")] == [f"{one}:3000" for one in aliases]
     assert directives(block, "http", "client_max_body_size") == [[str(MOST_BYTES)]]
     assert ["http://$version"] in directives(block, "http", "server", "location", "proxy_pass")
-    # A caller's own header must not say that a request is not counted.
-    assert ["X-Flowhub-Uncounted", ""] in directives(block, "http", "server", "proxy_set_header")
+    # A caller's own header must not say that a request is not counted, and no token of theirs is for the model.
+    assert directives(block, "http", "server", "proxy_pass_request_headers") == [["off"]]
+    (numbers,) = [one for one in block[-1]["block"] if one["directive"] == "map" and one["args"][1] == "$number"]
+    assert [(one["directive"], *one["args"]) for one in numbers["block"]] == [
+        (alias, built[alias]["version"]) for alias in aliases
+    ]
 
 
 def test_the_split_gives_the_challenger_its_share_and_the_rest_to_the_champion(tmp_path: Path) -> None:
