@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 #: Where a profile names a server, or a database; and the address of MLflow's own pages where the URI is none.
 TRACKING_URI, UI_URL = "MLFLOW_TRACKING_URI", "MLFLOW_URL"
 _LOCAL_UI = "http://localhost:5000"
-#: Seconds that SQLite waits for another process to finish writing.
-_BUSY = 60
 _SQLITE = "sqlite:///"
 _SERVER = ("http://", "https://")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*(?:@[^/@\s'\"]*)*@")
@@ -146,7 +144,7 @@ def _path_of(uri: str) -> str:
 def _embedded_client(path: str, env: Mapping[str, Any]) -> MlflowClient:
     from mlflow import MlflowClient
 
-    uri = f"{_SQLITE}{path}?timeout={_BUSY}"
+    uri = f"{_SQLITE}{path}"
     if (uri, os.getpid()) in _ready and os.path.exists(path):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     with _making, one_process(path), mlflow_errors(env):
@@ -178,9 +176,12 @@ def one_process(path: str) -> Iterator[None]:
 
 
 def _prepare(path: str) -> None:
-    """A new database is one whose readers and writer do not wait for each other; that is kept in the file."""
+    """A new database is one whose readers and writer do not wait for each other; that is kept in the file.
+
+    A writer waits for another one: mlflow gives each session a busy_timeout of 20 seconds.
+    """
     if not os.path.exists(path):
-        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY)) as database:
+        with contextlib.closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA journal_mode=WAL")
 
 

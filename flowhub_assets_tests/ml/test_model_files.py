@@ -186,6 +186,16 @@ def test_a_tree_whose_nodes_lead_out_of_it_is_refused(copied: Callable[[str], Pa
         read_model(str(folder))
 
 
+def test_a_file_does_not_say_how_many_threads_there_are(copied: Callable[[str], Path]) -> None:
+    folder = copied("scikit-learn")
+
+    def change(schema: dict[str, Any]) -> None:
+        schema["content"]["content"]["n_jobs"]["content"] = "64"
+
+    forged(folder / FILES["scikit-learn"], change)
+    assert read_model(str(folder)).estimator.n_jobs == 1
+
+
 @EVERY
 def test_files_that_are_not_whole_are_told(model: str, copied: Callable[[str], Path]) -> None:
     folder = copied(model)

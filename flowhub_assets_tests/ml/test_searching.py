@@ -82,6 +82,7 @@ def test_killed_in_the_middle_it_goes_on(env: dict[str, Any]) -> None:
     counted = {word: count for word, count in found["trials"].items() if word != "cut_off"}
     assert sum(counted.values()) == 4
     assert found["trials"]["cut_off"] <= 1
+    assert "running" not in {row["state"] for row in found["history"]}
     statuses = [run.info.status for run in nested(env, found)]
     assert "RUNNING" not in statuses
     assert tracking(env).get_run(found["mlflow_run_id"]).info.status == "FINISHED"

@@ -108,11 +108,12 @@ def test_a_writer_waits_for_another_one(env: dict[str, Any]) -> None:
     run = client.create_run(experiment(client, "iris", env))
     other = sqlite3.connect(tracking_uri(env).removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    # Longer than Python's own five seconds would be enough for a run to fail; it begins to wait in any case.
-    released = threading.Timer(6, other.execute, ["COMMIT"])
-    released.start()
-    client.log_metric(run.info.run_id, "waited", 1.0)
-    released.join()
+    writing = threading.Thread(target=client.log_metric, args=(run.info.run_id, "waited", 1.0))
+    writing.start()
+    writing.join(1)
+    assert client.get_run(run.info.run_id).data.metrics == {}  # a reader does not wait
+    other.execute("COMMIT")
+    writing.join(60)
     assert client.get_run(run.info.run_id).data.metrics == {"waited": 1.0}
 
 
@@ -150,6 +151,10 @@ def test_a_forked_child_has_connections_of_its_own(env: dict[str, Any]) -> None:
     client = tracking(env)
     place = experiment(client, "iris", env)
     client.create_run(place)
+    client.search_registered_models()
+    path = tracking_uri(env).removeprefix("sqlite:///")
+    opened = [os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if _is_link(one)]
+    assert path not in opened  # none is kept that a child could share
     child = os.fork()
     if child == 0:
         try:
@@ -160,6 +165,11 @@ def test_a_forked_child_has_connections_of_its_own(env: dict[str, Any]) -> None:
     client.create_run(place)
     assert os.waitpid(child, 0)[1] == 0
     assert len(client.search_runs([place])) == 3
+
+
+def _is_link(descriptor: str) -> bool:
+    """Whether it is still there: listing them opened one."""
+    return os.path.lexists(f"/proc/self/fd/{descriptor}")
 
 
 def test_an_experiment_that_was_deleted_is_taken_up_again(env: dict[str, Any]) -> None:

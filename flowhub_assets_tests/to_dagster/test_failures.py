@@ -64,7 +64,9 @@ def test_retries_are_counted_and_then_on_failure_is_asked_for_once(
     assert request.run_key == f"{result.run_id}/my_handled"
     assert request.tags["flowhub/failed_run"] == result.run_id
     failure_job = workflows.repository().get_job(request.job_name)
-    assert failure_job.execute_in_process(run_config=request.run_config, instance=instance).success
+    assert failure_job.execute_in_process(
+        run_config=request.run_config, tags=dict(request.tags), instance=instance
+    ).success
     told = json.loads(Path("told.json").read_text())
     line = path.read_text().splitlines().index("    raise ValueError(f\"no {args['n']} today\")") + 1
     assert told["failed_task"] == "breaks"
@@ -76,6 +78,7 @@ def test_retries_are_counted_and_then_on_failure_is_asked_for_once(
     assert told["env"]["WORKSPACE"] == "./o", "and its profile"
     assert told["env"]["project"] == "my-handled"
     assert told["env"]["task"] == "handler"
+    assert told["env"]["failed_run_id"] == result.run_id, "it has a run of its own"
 
 
 def test_a_retry_that_succeeds_is_a_success(workflows: Workflows, instance: DagsterInstance) -> None:
