@@ -79,7 +79,8 @@ def _difference(predictor: Predictor, rows: list[list[Any]], told: Mapping[str, 
     if predictor.classes:
         own = [dict(zip(predictor.classes, one, strict=True)) for one in scored.tolist()]
         pairs = zip(own, told["probabilities"], strict=True)
-        distances = [max(abs(mine[name] - theirs.get(name, math.inf)) for name in mine) for mine, theirs in pairs]
+        # Summed: a greatest one would not see what is NaN.
+        distances = [sum(abs(mine[name] - theirs.get(name, math.inf)) for name in mine) for mine, theirs in pairs]
     else:
         distances = [abs(mine - theirs) / max(1.0, abs(mine)) for mine, theirs in zip(expected, served, strict=True)]
     for row, mine, theirs, distance in zip(rows, expected, served, distances, strict=True):

@@ -107,6 +107,18 @@ def end(folder: Path) -> int:
     return len(there)
 
 
+def folders_below(folder: Path) -> list[Path]:
+    """The folders of servers right below ``folder``: those that are there, and those that only a process tells of.
+
+    Somebody may have removed the workspace and left what runs in it.
+    """
+    found = set(folder.iterdir()) if folder.is_dir() else set()
+    for mark in _marks().values():
+        if Path(mark).parent == folder:
+            found.add(Path(mark))
+    return sorted(found)
+
+
 def log_end(folder: Path) -> str:
     """The last lines that the server has written."""
     with contextlib.suppress(OSError):
@@ -136,14 +148,20 @@ def _environment(folder: Path, environment: Mapping[str, str]) -> dict[str, str]
 
 
 def _members(folder: Path) -> list[psutil.Process]:
+    return [process for process, mark in _marks().items() if mark == str(folder)]
+
+
+def _marks() -> dict[psutil.Process, str]:
+    """Each process of a server → the server's folder."""
     import psutil
 
-    found = []
+    found = {}
     for process in psutil.process_iter():
         # Those of other users, and those that have just ended, do not show their environment.
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == str(folder):
-                found.append(process)
+            mark = process.environ().get(MARK)
+            if mark:
+                found[process] = mark
     return found
 
 

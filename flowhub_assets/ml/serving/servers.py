@@ -106,8 +106,7 @@ def clear(place: Place) -> int:
     """Ends the servers that the model's route does not name; how many processes. The caller holds the lock."""
     route = read_route(place)
     kept = [arm.server for arm in route.arms] if route else []
-    folders = sorted(place.servers.iterdir()) if place.servers.is_dir() else []
-    return sum(processes.end(folder) for folder in folders if folder.name not in kept)
+    return sum(processes.end(one) for one in processes.folders_below(place.servers) if one.name not in kept)
 
 
 def end_unused(name: str, env: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,17 @@ def test_a_process_that_has_its_number_now_is_not_touched(folder: Path) -> None:
     finally:
         other.kill()
         other.wait(30)
+
+
+def test_a_server_is_found_whose_folder_somebody_removed(folder: Path) -> None:
+    processes.start(folder, ["-c", SERVER], {})
+    worker_of(folder)
+    (folder.parent / "other").mkdir()
+    assert processes.folders_below(folder.parent) == [folder.parent / "other", folder]
+    shutil.rmtree(folder)
+    assert processes.folders_below(folder.parent) == [folder.parent / "other", folder]
+    assert processes.end(folder) == 2
+    assert processes.folders_below(folder.parent / "none") == []
 
 
 def test_nothing_there_is_no_error(folder: Path) -> None:
