@@ -121,7 +121,7 @@ class _Writer:
                 "asset": _asset(task.asset) if task.asset else None,
                 "env": _json(task.env) or None,
                 "checks": {check.name: check.level for check in task.checks} or None,
-                **_fields(task, ("kinds",)),
+                **_fields(task, ("kinds", "deps")),
             }
         )
 

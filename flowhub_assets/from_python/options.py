@@ -16,7 +16,7 @@ _TASK_WORDS = (
     "image cpu memory gpu tolerations node_selector volume_mounts request_cpu request_memory limit_cpu limit_memory"
     " limit_gpu ephemeral_storage limit_ephemeral_storage gpu_resource affinity labels annotations service_account_name"
     " image_pull_secrets priority_class_name active_deadline retries retry_delay retry_backoff retry_on timeout pool"
-    " priority checks kinds"
+    " priority checks kinds deps"
 ).split()
 #: The keywords of @flow beside name and env.
 _FLOW_WORDS = (

@@ -164,6 +164,7 @@ def _settings(words: Mapping[str, Any]) -> dict[str, Any]:
         "env": options.mapping("env", words.get("env"), "{'DEBUG': True}"),
         "checks": _checks(words.get("checks")),
         "kinds": options.texts("kinds", words.get("kinds"), "xgboost"),
+        "deps": options.texts("deps", words.get("deps"), "wines/table"),
     }
 
 
@@ -264,6 +265,7 @@ def task(
     env: Optional[Mapping[str, Any]] = None,
     checks: Optional[Mapping[str, str]] = None,
     kinds: Optional[Sequence[str]] = None,
+    deps: Optional[Sequence[str]] = None,
 ) -> Callable[[Function], TaskFunction]: ...
 
 
@@ -292,6 +294,7 @@ def task(function: Any = None, /, **words: Any) -> Any:
     ``checks={'nulls': 'blocking', 'ranges': 'warn'}`` declares the checks that the function tells with ``check``:
     after a blocking one that does not hold nothing runs that takes its value, those of level error and warn are told
     only. ``kinds=['xgboost', 's3']`` are the words, with their icons, that Dagster's UI shows on its asset.
+    ``deps=['wines/table']`` are assets of other flows that it comes after; those of @flow are its first tasks'.
 
     Raises DefinitionError for an unknown keyword, a wrong type, or what is not a plain function.
     """

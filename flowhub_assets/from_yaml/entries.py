@@ -43,6 +43,7 @@ NODE_KEYS = (
     "ports",
     "checks",
     "kinds",
+    "deps",
 )
 RETRY_KEYS = ("times", "delay", "backoff", "on")
 ASSET_KEYS = ("key", "check", "automation", "deps")
@@ -146,6 +147,7 @@ def _entry(section: Section, owner: Entry | None) -> Entry:
         "ports": _ports(section, kind, entry.config),
         "checks": _checks(section),
         "kinds": section.texts("kinds", "xgboost"),
+        "deps": section.texts("deps", "wines/table"),
         **(_task(section) if is_task else {"node": Node(entry.kind_name, entry.config, entry.inputs)}),
         "merge": section.flag("merge") if "merge" in section else is_task,
     }

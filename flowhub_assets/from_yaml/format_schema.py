@@ -158,6 +158,7 @@ def node_properties(kinds: list[str]) -> dict[str, Schema]:
                 "The checks that a function tells with check(), each with what comes of one that does not hold.",
             ),
             "kinds": (_TEXTS, "The words, with their icons, that Dagster's UI shows on its asset: xgboost, s3."),
+            "deps": (_TEXTS, "Assets of others that the asset of a function comes after: wines/table."),
         }
     )["properties"]
     assert isinstance(properties, dict)

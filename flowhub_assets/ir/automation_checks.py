@@ -24,7 +24,9 @@ def automation_is_legal(pipeline: Pipeline) -> Iterator[Problem]:
         what = "the pipeline has automation or deps, and none of its nodes is an asset"
         effect, remedy = "Dagster has nothing to make", "say of the last node which asset it is: asset: reports/daily"
         yield Problem(what, pipeline.source, effect, remedy)
-    parts = [(pipeline.automation, pipeline.deps, pipeline.source)]
+    of_tasks = [task for task in pipeline.tasks if task.deps]
+    parts = [(pipeline.automation, (*pipeline.deps, *(of_tasks[0].deps if of_tasks else ())), pipeline.source)]
+    parts += [(None, task.deps, task.source) for task in of_tasks]
     parts += [
         (task.asset.automation, (*pipeline.deps, *task.asset.deps), task.source)
         for task in pipeline.tasks

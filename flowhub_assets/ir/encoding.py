@@ -190,6 +190,7 @@ _PARTS: dict[type[Any], dict[str, Any]] = {
         "asset": Asset,
         "checks": [Check],
         "kinds": [str],
+        "deps": [str],
     },
     Retry: {"on": [str]},
     Asset: {"key": [str], "deps": [str]},

@@ -128,7 +128,8 @@ class Task:
 
     ``run_on`` is engine for a light task, which runs in a thread of the process that runs the pipeline and minds
     its timeout itself; cpu or gpu for one that asks for a pod; None for a function in a process of its own.
-    ``kinds`` are the words, with their icons, that Dagster's UI shows on its asset: xgboost, s3.
+    ``kinds`` are the words, with their icons, that Dagster's UI shows on its asset: xgboost, s3. ``deps`` are assets of
+    other pipelines that its own comes after.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Task:
     asset: Optional[Asset] = None
     checks: tuple[Check, ...] = ()
     kinds: tuple[str, ...] = ()
+    deps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,16 @@ def automated(pipeline: Pipeline, task: Task, spec: AssetSpec) -> AssetSpec:
 
 def outside_of(pipeline: Pipeline, task: Task, *, is_first: bool) -> list[AssetKey]:
     """The assets of others that a task's asset comes after; those of the pipeline are its first ones'."""
-    own = task.asset.deps if task.asset is not None else ()
-    return _keys([*(pipeline.deps if is_first else ()), *own])
+    return _keys([*(pipeline.deps if is_first else ()), *_own(task)])
 
 
 def outside(pipeline: Pipeline) -> list[AssetKey]:
     """All assets of others that those of the pipeline come after."""
-    own = [name for task in pipeline.tasks if task.asset is not None for name in task.asset.deps]
-    return _keys([*pipeline.deps, *own])
+    return _keys([*pipeline.deps, *(name for task in pipeline.tasks for name in _own(task))])
+
+
+def _own(task: Task) -> tuple[str, ...]:
+    return (*task.deps, *(task.asset.deps if task.asset is not None else ()))
 
 
 def _keys(names: Iterable[str]) -> list[AssetKey]:

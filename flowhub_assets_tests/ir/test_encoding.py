@@ -94,6 +94,7 @@ def tasks(loops: st.SearchStrategy[Loop | None]) -> st.SearchStrategy[Task]:
         asset=st.none() | st.builds(Asset, tuples(TEXT), OPTIONAL, OPTIONAL, tuples(TEXT)),
         checks=tuples(st.builds(Check, TEXT, TEXT)),
         kinds=tuples(TEXT),
+        deps=tuples(TEXT),
     )
 
 

@@ -300,3 +300,27 @@ def test_what_is_made_in_the_same_run_is_waited_for_and_where_it_is_skipped_so_i
     assert result.success
     made = [one.asset_key.to_user_string() for one in result.get_asset_materialization_events() if one.asset_key]
     assert made == (["zzz/found", "bbb/after", "aaa/found"] if many else [])
+
+
+OF_ONE = """
+    @task(deps=["wines/table"])
+    def one(args):
+        return {}
+
+    @task
+    def two(args):
+        return {}
+
+    @flow(name="of_one", automation="eager", deps=["wines/list"])
+    def main(args):
+        one(args)
+        two(args)
+"""
+
+
+def test_a_task_comes_after_assets_of_its_own(workflows: Workflows) -> None:
+    workflows.write("of_one.py", OF_ONE)
+    graph = workflows.repository().asset_graph
+    table, everything = AssetKey(["wines", "table"]), AssetKey(["wines", "list"])
+    assert graph.get(AssetKey(["of_one", "one"])).parent_keys == {everything, table}
+    assert graph.get(AssetKey(["of_one", "two"])).parent_keys == {everything}

@@ -7,7 +7,15 @@ COLOURS = {"setosa": "#4C6EF5", "versicolor": "#F59F00", "virginica": "#E64980"}
 CHECKS = {"schema": "blocking", "duplicates": "warn"}
 
 
-@task(cpu="250m", memory="512Mi", retries=2, retry_delay=5, checks=CHECKS, kinds=["scikitlearn", "csv"])
+@task(
+    cpu="250m",
+    memory="512Mi",
+    retries=2,
+    retry_delay=5,
+    checks=CHECKS,
+    kinds=["scikitlearn", "csv"],
+    deps=["daily_data/update"],
+)
 def iris(args):
     """150 flowers of three kinds: which is it, by the measures of its flower? (Fisher, 1936)"""
     return publish("iris", args["env"], draw_iris)

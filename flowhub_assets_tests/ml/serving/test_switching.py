@@ -18,7 +18,7 @@ import pytest
 
 from flowhub_assets.errors import InputError, ProfileError, RunError
 from flowhub_assets.ml.logged_models import load_model
-from flowhub_assets.ml.serving import processes
+from flowhub_assets.ml.serving import processes, switching
 from flowhub_assets.ml.serving.comparison import compare_arms
 from flowhub_assets.ml.serving.golden import ask_golden
 from flowhub_assets.ml.serving.places import place_of
@@ -235,6 +235,28 @@ def test_a_front_that_cannot_listen_keeps_the_old_route(first: Env) -> None:
     assert started["champion"]["server"] not in server_folders(first)
     serve("iris", first)
     assert ask(first, [SETOSA]).json()["version"] == "2"
+
+
+def test_a_switch_that_fails_is_taken_back(first: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = served_server(first)
+    give(first, "champion", "2")
+    started = start_servers(build_bentos("iris", first), first)
+    seen = []
+
+    def fails(*_: object) -> None:
+        seen.append(ask(first, [SETOSA]).json()["version"])
+        raise RunError("the front answers with another version")
+
+    monkeypatch.setattr(switching, "_answers_through_front", fails)
+    with pytest.raises(RunError, match="another version"):
+        switch_traffic(started, first)
+    # The front had the new route for a moment, and has the old one again.
+    assert seen == ["2"]
+    until = time.monotonic() + 60
+    while ask(first, [SETOSA]).json().get("version") != "1" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert ask(first, [SETOSA]).json()["version"] == "1"
+    assert server_folders(first) == {old, "process"}
 
 
 KILLED = """
