@@ -190,7 +190,7 @@ def test_a_file_does_not_say_how_many_threads_there_are(copied: Callable[[str], 
     folder = copied("scikit-learn")
 
     def change(schema: dict[str, Any]) -> None:
-        schema["content"]["content"]["n_jobs"]["content"] = "64"
+        schema["content"]["content"]["n_jobs"].update(content="64", __id__=64)  # skops makes one of each id
 
     forged(folder / FILES["scikit-learn"], change)
     assert read_model(str(folder)).estimator.n_jobs == 1

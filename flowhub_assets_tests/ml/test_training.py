@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -12,6 +14,7 @@ import pytest
 from sklearn import metrics
 
 from flowhub_assets.errors import InputError, ObjectMissing
+from flowhub_assets.ml import training
 from flowhub_assets.ml.data_set_versions import published
 from flowhub_assets.ml.data_sets import DATA_SETS
 from flowhub_assets.ml.hyperparameters import MODELS
@@ -46,6 +49,21 @@ def test_the_same_seed_gives_the_same_metrics_in_all_nine_cells(cells: Cells, en
 def _place(client: Any, name: str) -> str:
     place: str = client.get_experiment_by_name(name).experiment_id
     return place
+
+
+@pytest.mark.parametrize(("failures", "ends_well"), [(1, True), (3, True), (4, False)])
+def test_of_two_cells_that_tell_a_data_set_first_the_later_one_asks_again(failures: int, ends_well: bool) -> None:
+    told: list[str] = []
+
+    def log_inputs(run_id: str, inputs: list[Any]) -> None:
+        told.append(run_id)
+        if len(told) <= failures:
+            raise ValueError("(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.name")
+
+    run: Any = SimpleNamespace(run_id="r", client=SimpleNamespace(log_inputs=log_inputs))
+    with nullcontext() if ends_well else pytest.raises(ValueError, match="UNIQUE"):
+        training._log_input(run, SimpleNamespace())  # type: ignore[arg-type]
+    assert len(told) == min(failures + 1, 4)
 
 
 @pytest.mark.parametrize("model", MODELS)
