@@ -21,7 +21,8 @@ from flowhub_assets.ml.serving.places import Place, place_of, serving_folder
 from flowhub_assets.ml.serving.routes import Arm, Route, read_route, write_route
 from flowhub_assets.ml.serving.servers import arms_of, build_bentos, clear, start_servers
 
-_FRONT = 60.0
+#: Seconds for the front to take a route, and to take an old one back.
+_FRONT, _BACK = 60.0, 5.0
 #: Seconds for requests under way with the old server.
 _DRAIN = 60.0
 _LOOK = 0.1
@@ -55,12 +56,11 @@ def switch_traffic(started: Mapping[str, Any], env: Mapping[str, Any]) -> dict[s
         try:
             ensure_front(env)
             write_route(place, new)
-            _front_has(new, env)
+            _require_front(new, env)
             for arm in new.arms:
                 _answers_through_front(place, arm, front_url(env))
         except BaseException:
-            write_route(place, old)
-            clear(place)
+            _take_back(place, new, old, env)
             raise
         _drain(old, new, env)
         clear(place)
@@ -101,18 +101,32 @@ def _arm(place: Place, told: Mapping[str, Any]) -> Arm:
     return Arm(str(told["alias"]), str(told["version"]), folder.name, str(told["url"]))
 
 
-def _front_has(route: Route, env: Mapping[str, Any]) -> None:
+def _take_back(place: Place, new: Route, old: Route | None, env: Mapping[str, Any]) -> None:
+    write_route(place, old)
+    # The front looks at files twenty times a second: until it has the old route it still asks who is ended here.
+    if old is not None and _front_has(old, env, _BACK):
+        _drain(new, old, env)
+    clear(place)
+
+
+def _require_front(route: Route, env: Mapping[str, Any]) -> None:
+    if not _front_has(route, env, _FRONT):
+        raise RunError(
+            f"the front at {front_url(env)} does not take the new route",
+            effect="The old one was put back.",
+            remedy="See its log, serving/front/process/server.log in the workspace, and run serving again.",
+        )
+
+
+def _front_has(route: Route, env: Mapping[str, Any], seconds: float) -> bool:
+    """Whether the front tells of this route, within that time."""
     wanted = {"share": route.share, **{arm.alias: [arm.version, arm.server] for arm in route.arms}}
-    until = time.monotonic() + _FRONT
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if (asked(env) or {}).get("models", {}).get(route.model) == wanted:
-            return
+            return True
         time.sleep(_LOOK)
-    raise RunError(
-        f"the front at {front_url(env)} does not take the new route",
-        effect="The old one was put back.",
-        remedy="See its log, serving/front/process/server.log in the workspace, and run serving again.",
-    )
+    return False
 
 
 def _answers_through_front(place: Place, arm: Arm, front: str) -> None:
