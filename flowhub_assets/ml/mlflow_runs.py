@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowhub_assets.ml.tracking import experiment, mlflow_errors, resolved_value, run_url, tracking, without_password
+from flowhub_assets.runtime.secret_values import mask_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,7 +77,7 @@ def tracked_run(
         except BaseException as error:
             # The first error is told, whatever becomes of the note about it.
             with contextlib.suppress(Exception):
-                told = without_password(f"{type(error).__name__}: {error}")
+                told = mask_secrets(without_password(f"{type(error).__name__}: {error}"), env)
                 client.set_tag(run_id, _ERROR, told[:1_000])
                 client.set_terminated(run_id, "FAILED")
             raise

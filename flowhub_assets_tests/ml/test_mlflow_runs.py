@@ -30,6 +30,15 @@ def test_it_is_finished_or_failed_as_the_block_ends(env: dict[str, Any]) -> None
     assert bad.url.endswith(f"/#/experiments/{bad.experiment_id}/runs/{bad.run_id}")
 
 
+def test_a_secret_of_the_profile_is_in_no_tag(env: dict[str, Any]) -> None:
+    secret = "hidden-5f2c-8a61"
+    with pytest.raises(ValueError, match=secret), tracked_run({**env, "DB_PASSWORD": secret}, "iris", "one", {}) as run:
+        raise ValueError(f"cannot log in with {secret}")
+    tags = tracking(env).get_run(run.run_id).data.tags
+    assert "cannot log in" in tags["flowhub.error"]
+    assert secret not in str(tags)
+
+
 def test_it_leads_back_to_dagsters_run(env: dict[str, Any]) -> None:
     env |= {
         "run_id": RUN,
