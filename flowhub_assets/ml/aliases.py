@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flowhub_assets.errors import Unavailable
+from flowhub_assets.errors import FlowhubError, Unavailable
 
 #: The seconds that a server has for its answer.
 _SECONDS = 10
@@ -47,8 +47,9 @@ def aliased(model: str, alias: str, env: Mapping[str, Any]) -> AliasedVersion | 
 
         if isinstance(error, MlflowException) and error.error_code in _UNSET:
             return None
+        why = error.what if isinstance(error, FlowhubError) else type(error).__name__
         raise Unavailable(
-            f"MLflow's registry does not answer: {type(error).__name__}",
+            f"MLflow's registry does not answer: {why}",
             where=f"{model}@{alias}",
             effect="Whether the alias has moved is not known; it is asked again.",
             remedy="Start the server that MLFLOW_TRACKING_URI of the profile names, or correct it.",

@@ -224,6 +224,21 @@ def test_a_server_that_is_away_is_a_skip_and_nothing_is_lost(
     assert sensor.told() == [("2", "1")]
 
 
+def test_the_registry_of_the_workspace(workflows: Workflows, instance: DagsterInstance) -> None:
+    from flowhub_assets.ml.tracking import tracking
+
+    sensor = Sensor(workflows, instance, None)
+    assert sensor.told() == []
+    client = tracking({"WORKSPACE": "tmp"})
+    client.create_registered_model("iris")
+    client.create_model_version("iris", "file:///nowhere")
+    client.set_registered_model_alias("iris", "champion", "1")
+    assert sensor.told() == [("1", None)]
+    Path("tmp/mlflow/mlflow.db").write_bytes(b"no database at all, and more than a hundred bytes of it" * 4)
+    assert sensor.told() == []
+    assert "MLflow's registry does not answer" in sensor.skipped
+
+
 @pytest.mark.parametrize("cursor", ["7", '{"a": 1}', "[]", "x"])
 def test_another_sensors_cursor_is_refused(workflows: Workflows, instance: DagsterInstance, cursor: str) -> None:
     sensor = Sensor(workflows, instance, None)
