@@ -6,7 +6,7 @@ BentoML reads annotations as they are, so this module has no postponed ones.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,6 @@ _SECONDS = 30
 
 #: A request of ours, which asks what is known already, is no traffic. The front hands on no header of a caller's.
 UNCOUNTED = "x-flowhub-uncounted"
-_counts = ContextVar("flowhub_counts", default=True)
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -46,21 +45,14 @@ def service_of(folder: Path) -> Any:
     told = json.loads((folder / "serving.json").read_text("utf-8"))
     schema = pydantic.WithJsonSchema(_rows_schema(told))
 
+    loaded: dict[str, CountedModel] = {}
+
     class Served:
         def __init__(self) -> None:
-            self.model = CountedModel(told, _predictor(folder / "model"))
+            loaded["model"] = CountedModel(told, _predictor(folder / "model"))
 
         async def predict(self, rows: Annotated[Any, schema], /) -> Answer:
-            from starlette.responses import Response
-
-            try:
-                # A Response goes out as it is; an Answer would go through two more models of BentoML's.
-                text = (
-                    self.model.answer(rows) if len(rows) < _MANY else await asyncio.to_thread(self.model.answer, rows)
-                )
-            except InputError as error:
-                return Response(refusal(error), 400, media_type="application/json")  # type: ignore[return-value]
-            return Response(text, media_type="application/json")  # type: ignore[return-value]
+            return Answer.model_validate_json(loaded["model"].answer(rows))
 
     names = ", ".join(told["columns"])
     Served.__name__ = Served.__qualname__ = told["model"]
@@ -74,7 +66,7 @@ def service_of(folder: Path) -> Any:
         traffic={"timeout": _SECONDS, "max_concurrency": 256},
         logging={"access": {"enabled": False}},
     )(Served)
-    made.add_asgi_middleware(CheckedBody)
+    made.add_asgi_middleware(Predicting, loaded=loaded)
     return made
 
 
@@ -107,15 +99,14 @@ class CountedModel:
                 registry=shown,
             ).labels(*labels)
 
-    def answer(self, rows: list[Any]) -> str:
+    def answer(self, rows: list[Any], *, counted: bool = True) -> str:
         """The JSON text of an Answer. Raises InputError for rows that the model does not take."""
         scored = self._predictor.scores(rows)
         predictions = self._predictor.answers(scored)
+        probabilities = None
         if self._classes:
             probabilities = [dict(zip(self._classes, one, strict=True)) for one in scored.tolist()]
-        else:
-            probabilities = None
-        if _counts.get():
+        if counted:
             self._count(predictions)
         said = {"predictions": predictions, "probabilities": probabilities, **self._told}
         return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
@@ -129,11 +120,16 @@ class CountedModel:
                 self._values.observe(one)
 
 
-class CheckedBody:
-    """Refuses what is no list of rows, with the reason, before BentoML reads it; an ASGI middleware."""
+class Predicting:
+    """Answers POST /predict, or refuses it with the reason; an ASGI middleware.
 
-    def __init__(self, app: Any) -> None:
+    BentoML counts, bounds and describes the request as any of its own. What it would do besides to hand the rows to a
+    function takes longer than most models: it makes the JSON schema of its input anew for each request.
+    """
+
+    def __init__(self, app: Any, *, loaded: dict[str, CountedModel]) -> None:
         self._app = app
+        self._loaded = loaded
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Passes on everything but POST /predict as it is."""
@@ -149,19 +145,17 @@ class CheckedBody:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > MOST_BYTES:
-                await _refuse(send, 413, ParamsRefused(f"the body has more than {MOST_BYTES:,} bytes"))
+                await _say(send, 413, refusal(ParamsRefused(f"the body has more than {MOST_BYTES:,} bytes")))
                 return
+        counted = not any(name == UNCOUNTED.encode() for name, _ in scope["headers"])
         try:
-            rows_of(bytes(body))
-        except ParamsRefused as error:
-            await _refuse(send, 400, error)
+            rows = rows_of(bytes(body))
+            answer = partial(self._loaded["model"].answer, rows, counted=counted)
+            text = answer() if len(rows) < _MANY else await asyncio.to_thread(answer)
+        except (InputError, ParamsRefused) as error:
+            await _say(send, 400, refusal(error))
             return
-        if any(name == UNCOUNTED.encode() for name, _ in scope["headers"]):
-            _counts.set(False)
-        # It is JSON, whatever the caller calls it: curl's -d says that it is a form.
-        headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
-        told = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
-        await self._app(told, _again(bytes(body), receive), send)
+        await _say(send, 200, text.encode())
 
 
 def refusal(error: FlowhubError) -> bytes:
@@ -169,20 +163,10 @@ def refusal(error: FlowhubError) -> bytes:
     return json.dumps({"error": error.what, "remedy": error.remedy}, ensure_ascii=False).encode()
 
 
-async def _refuse(send: _Send, status: int, error: FlowhubError) -> None:
-    text = refusal(error)
+async def _say(send: _Send, status: int, text: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
-
-
-def _again(body: bytes, receive: _Receive) -> _Receive:
-    unread: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_message() -> MutableMapping[str, Any]:
-        return unread.pop() if unread else await receive()
-
-    return next_message
 
 
 def _rows_schema(told: dict[str, Any]) -> dict[str, Any]:

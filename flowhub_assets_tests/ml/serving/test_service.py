@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import MutableMapping
 from typing import Any
 
 import numpy
@@ -12,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowhub_assets.ml.serving.rows import MOST_BYTES
-from flowhub_assets.ml.serving.service import UNCOUNTED, CheckedBody, CountedModel
+from flowhub_assets.ml.serving.service import UNCOUNTED, CountedModel, Predicting
 
 
 class Coin:
@@ -66,18 +65,14 @@ def test_numbers_have_no_probabilities_and_are_counted_by_span() -> None:
 
 
 class Behind:
-    """The program behind the middleware: keeps what it gets, and has a model answer."""
+    """The program behind the middleware, and the model that the middleware asks; keeps what it gets."""
 
     def __init__(self, model: CountedModel) -> None:
-        self.model = model
-        self.scopes: list[MutableMapping[str, Any]] = []
+        self.loaded = {"model": model}
         self.bodies: list[bytes] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scopes.append(scope)
         self.bodies.append((await receive())["body"])
-        if scope["path"] == "/predict":
-            self.model.answer(json.loads(self.bodies[-1]))
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
@@ -98,7 +93,7 @@ def asked(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": headers or []}
-    asyncio.run(CheckedBody(behind)(scope, receive, send))
+    asyncio.run(Predicting(behind, loaded=behind.loaded)(scope, receive, send))
     body = next((one["body"] for one in sent if "body" in one), b"{}")
     return (sent[0]["status"] if sent else None), json.loads(body)
 
@@ -113,11 +108,18 @@ def behind(registry: CollectorRegistry) -> Behind:
     return Behind(CountedModel(COIN, Coin(), registry))
 
 
-def test_a_body_in_pieces_goes_on_whole_and_as_json(behind: Behind) -> None:
-    form = [(b"content-type", b"application/x-www-form-urlencoded"), (b"x-other", b"1")]
-    assert asked(behind, b"[[1", b".0", b"]]", headers=form)[0] == 200
-    assert behind.bodies == [b"[[1.0]]"]
-    assert behind.scopes[0]["headers"] == [(b"x-other", b"1"), (b"content-type", b"application/json")]
+def test_a_body_in_pieces_is_one_and_json_whatever_it_is_called(behind: Behind) -> None:
+    form = [(b"content-type", b"application/x-www-form-urlencoded")]
+    status, told = asked(behind, b"[[1", b".0", b"]]", headers=form)
+    assert (status, told["predictions"]) == (200, ["heads"])
+    assert behind.bodies == []
+
+
+def test_many_rows_are_answered_in_their_order(behind: Behind) -> None:
+    rows = [[1.0] if number % 3 else [-1.0] for number in range(200)]
+    status, told = asked(behind, json.dumps(rows).encode())
+    assert status == 200
+    assert told["predictions"] == ["heads" if number % 3 else "tails" for number in range(200)]
 
 
 def test_what_is_no_list_of_rows_does_not_go_on(behind: Behind) -> None:
