@@ -96,7 +96,8 @@ def test_a_wrong_hyper_parameter_is_refused_before_a_run_exists(wrong: dict[str,
 
 def test_below_the_gate_nothing_is_registered_and_on_failure_says_why(workspace: Path, run_here: Run) -> None:
     before = tracking({"WORKSPACE": str(workspace)}).get_model_version_by_alias("iris", "champion").version
-    failed = in_dagster(workspace, "iris|xgboost", trees=1, depth=1, learning_rate=0.001, leaf_rows=100)
+    # Not XGBoost: in a process forked from one that has trained with it (another test here) it waits for ever.
+    failed = in_dagster(workspace, "iris|scikit-learn", trees=1, depth=1)
     assert not failed.success
     assert {one.check_name: one.passed for one in failed.get_asset_check_evaluations()} == {"gate": False}
     made = {event.asset_key.to_user_string() for event in failed.get_asset_materialization_events()}
