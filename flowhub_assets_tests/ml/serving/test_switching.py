@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,7 +91,8 @@ def test_health_description_and_counters_are_there(first: Env) -> None:
     assert "sepal_length, sepal_width, petal_length, petal_width" in schema["description"]
     ask(first, [SETOSA])
     assert 'flowhub_model_predictions_total{model="iris",prediction="setosa"' in get(first, "/metrics/champion").text
-    assert "bentoml_service_request_total" in get(first, "/metrics/champion").text
+    own = get(first, "/metrics/champion").text
+    assert re.search(r'bentoml_service_request_total\{endpoint="/predict",http_response_code="200"', own)
     assert 'flowhub_serving_requests_total{alias="champion",model="iris",status="200"' in get(first, "/metrics").text
 
 
