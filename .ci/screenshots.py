@@ -27,6 +27,9 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / ".github" / "screenshots"
 SIZE, WIDE = ViewportSize(width=1400, height=860), ViewportSize(width=2160, height=560)
+TALL = ViewportSize(width=1800, height=760)
+#: Where the demo's models are.
+MLFLOW = "sqlite:///tmp/mlflow/mlflow.db"
 #: The pipeline of the README that is shown in a run, workflows/<name>.yaml.
 ORDERS = "orders"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -42,9 +45,14 @@ def main() -> None:
     with orders_pipeline(), running_ui() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=_FLAGS)
         page = browser.new_page(viewport=SIZE)
-        for take in (graph, asset, launchpad, ops, timeline):
+        for take in (graph, asset, launchpad, ops, timeline, models, training):
+            page.set_viewport_size(SIZE)
             take(page, address)
             page.screenshot(path=PICTURES / f"{take.__name__}.png")
+        page.set_viewport_size(SIZE)
+        with running_mlflow() as mlflow_address:
+            mlflow(page, mlflow_address)
+            page.screenshot(path=PICTURES / "mlflow.png")
         browser.close()
 
 
@@ -87,6 +95,43 @@ def timeline(page: Page, address: str) -> None:
         page.locator(f"button:has([aria-label='{icon}'])").first.click()
     page.get_by_text("day_off").first.wait_for()
     page.wait_for_timeout(3_000)
+
+
+def models(page: Page, address: str) -> None:
+    """The assets of an ML team, from the day's object to what is served and watched."""
+    page.set_viewport_size(TALL)
+    page.goto(f"{address}/asset-groups")
+    page.get_by_text("serving_watch").first.wait_for()
+    page.locator("[aria-label='panel_show_left'], [aria-label='panel_show_right']").first.click()
+    page.locator(".CodeMirror").first.click()
+    groups = ("daily_data", "data_sets", "data_changes", "drift", "training", "serving", "serving_watch")
+    page.keyboard.type(" or ".join(f'group:"{group}"' for group in (*groups, "batch_predictions", "retraining*")))
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(3_000)
+    page.keyboard.press("Alt+E")
+    page.wait_for_timeout(4_000)
+
+
+def training(page: Page, address: str) -> None:
+    """The page of the models: the link to MLflow, what was measured, the plots."""
+    page.goto(f"{address}/assets/training/model")
+    page.get_by_text("Latest materialization").first.wait_for()
+    page.get_by_text("Metadata", exact=True).first.scroll_into_view_if_needed()
+    page.get_by_text("feature importances").first.wait_for()
+    page.wait_for_timeout(4_000)
+
+
+def mlflow(page: Page, address: str) -> None:
+    """The run of the champion in MLflow."""
+    from mlflow import MlflowClient
+
+    champion = MlflowClient(tracking_uri=MLFLOW).get_model_version_by_alias("iris", "champion")
+    run = MlflowClient(tracking_uri=MLFLOW).get_run(champion.run_id)
+    page.goto(f"{address}/#/experiments/{run.info.experiment_id}/runs/{champion.run_id}")
+    page.get_by_text("Registered models").first.wait_for()
+    page.wait_for_timeout(3_000)
+    page.get_by_role("button", name="Close").last.click()
+    page.wait_for_timeout(2_000)
 
 
 @contextlib.contextmanager
@@ -139,13 +184,23 @@ def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-@contextlib.contextmanager
-def running_ui() -> Iterator[str]:
+def running_ui() -> contextlib.AbstractContextManager[str]:
     """Dagster's UI and daemon on a free port; its address."""
+    return running("dagster", "dev", "--port")
+
+
+def running_mlflow() -> contextlib.AbstractContextManager[str]:
+    """MLflow's UI over what the demo has trained; its address."""
+    return running("mlflow", "server", "--backend-store-uri", MLFLOW, "--workers", "1", "--port")
+
+
+@contextlib.contextmanager
+def running(*command: str) -> Iterator[str]:
+    """A command that ends with its port, a free one; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(["dagster", "dev", "--port", str(port)], start_new_session=True)
+    process = subprocess.Popen([*command, str(port)], start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address, process)
@@ -165,7 +220,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
             return
         time.sleep(0.5)
-    sys.exit(f"dagster dev did not answer at {address} within {_STARTS_WITHIN} s")
+    sys.exit(f"{process.args!r} did not answer at {address} within {_STARTS_WITHIN} s")
 
 
 if __name__ == "__main__":
