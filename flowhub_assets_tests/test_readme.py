@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flowhub_assets import ml
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
 from flowhub_assets.from_yaml.format_schema import definitions, node_parts, node_properties, pipeline_schema
 from flowhub_assets.nodes.expressions.functions import FILTERS, FUNCTIONS
@@ -20,6 +21,7 @@ from flowhub_assets_tests.readme_blocks import Block, BlockFailed, blocks_of, ru
 
 STARTING = ROOT / "flowhub_assets" / "server" / "STARTING.md"
 FORMAT = ROOT / "flowhub_assets" / "from_yaml" / "FORMAT.md"
+MODELS = ROOT / "flowhub_assets" / "ml" / "MODELS.md"
 
 
 @pytest.mark.timeout(900)
@@ -33,7 +35,10 @@ def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
             "http://localhost:8001": topics.url.rstrip("/"),
             "mongodb://localhost:27017": mongo.url,
         }
-        run_blocks(blocks, checkout, environment_of(checkout), servers=servers)
+        try:
+            run_blocks(blocks, checkout, environment_of(checkout), servers=servers)
+        finally:
+            stop_serving(checkout)
         (article,) = mongo.collection("flume", "articles").find()
     assert article["title"] == "반도체"
     assert "뉴스 기사" in article["content"]
@@ -93,7 +98,21 @@ def test_every_block_does_what_the_page_of_starting_runs_says(tmp_path: Path) ->
     run_blocks(blocks_of(STARTING.read_text("utf-8")), checkout, environment_of(checkout))
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", STARTING], ids=["README", "STARTING"])
+@pytest.mark.timeout(900)
+def test_every_block_does_what_the_page_of_models_says(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    try:
+        run_blocks(blocks_of(MODELS.read_text("utf-8")), checkout, environment_of(checkout))
+    finally:
+        stop_serving(checkout)
+
+
+def stop_serving(checkout: Path) -> None:
+    """Ends what a page has left served where it failed before its last command."""
+    ml.stop_serving("iris", {"WORKSPACE": str(checkout / "tmp")})
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", STARTING, MODELS], ids=["README", "STARTING", "MODELS"])
 def test_the_korean_page_has_the_same_blocks(page: Path) -> None:
     english, korean = (
         [(block.language, block.title, block.code) for block in blocks_of(path.read_text("utf-8"))]
