@@ -120,8 +120,8 @@ def run_step(
 
     Raises TaskFailed if the function raised or called sys.exit, without frames of ours and with the secret
     literals of env masked; ValueRefused if what it returned is not a dict, cannot be kept as JSON, or names no port
-    where the task has ports, and for a check that it tells and does not declare. What a body raises as an error of a run
-    passes through.
+    where the task has ports, and for a check that it tells and does not declare. What a body raises as an error of a
+    run passes through.
     """
     args = [{**one, "env": json_copy(env)} for one in inputs]
     with collect_shown() as shown, env_of_step(env):

@@ -45,7 +45,9 @@ class Ticks:
 
     def tick(self, by: str = "first", moment: datetime = NOON, **words: Any) -> RunRequest | SkipReason:
         with build_sensor_context(self.instance, repository_def=self.repository) as context:
-            return start(self.pipeline, context, by, moment, clock=lambda: self.now, **words)
+            started = start(self.pipeline, context, by, moment, clock=lambda: self.now, **words)
+        assert not isinstance(started, list)
+        return started
 
     def start_run(self, request: RunRequest) -> str:
         """What the daemon does of a request."""
