@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flowhub_assets.ml.evaluation import evaluate as evaluate
     from flowhub_assets.ml.figures import drift_plots as drift_plots
     from flowhub_assets.ml.figures import evaluation_plots as evaluation_plots
+    from flowhub_assets.ml.figures import gate_plots as gate_plots
     from flowhub_assets.ml.gating import THRESHOLDS as THRESHOLDS
     from flowhub_assets.ml.gating import Verdict as Verdict
     from flowhub_assets.ml.gating import gate as gate
@@ -104,6 +105,7 @@ _HOME = {
     "evaluate": "flowhub_assets.ml.evaluation",
     "evaluation_plots": "flowhub_assets.ml.figures",
     "gate": "flowhub_assets.ml.gating",
+    "gate_plots": "flowhub_assets.ml.figures",
     "history": "flowhub_assets.ml.registry",
     "judge_traffic": "flowhub_assets.ml.serving.traffic",
     "load_data_set": "flowhub_assets.ml.data_set_files",

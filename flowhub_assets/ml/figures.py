@@ -23,6 +23,13 @@ def evaluation_plots(evaluated: Mapping[str, Any]) -> dict[str, Figure]:
     return {name: _evaluation(evaluated)}
 
 
+def gate_plots(evaluated: Mapping[str, Any], of_champion: Mapping[str, Any] | None) -> dict[str, Figure]:
+    """The plots of a model, and beside them those of the champion on the same rows, where there is one."""
+    plots = evaluation_plots(evaluated)
+    beside = evaluation_plots(of_champion) if of_champion is not None else {}
+    return {**plots, **{f"champion: {name}": figure for name, figure in beside.items()}}
+
+
 def drift_plots(drifted: Mapping[str, Any]) -> dict[str, Figure]:
     """What ``drift`` has told: for each column both measures as shares of their bounds; none where nothing is new."""
     return {"how far columns have moved": _drift(drifted)} if drifted["columns"] else {}

@@ -22,12 +22,14 @@ class Verdict:
     """Whether a model passes, why or why not, and its measures beside those of the ``champion`` (a version, or None).
 
     ``table`` has a row for each measure: the measure, this model, the champion if there is one, the bound.
+    ``of_champion`` is what ``evaluate`` tells of the champion on the same rows, where it can answer them.
     """
 
     passed: bool
     reasons: tuple[str, ...]
     table: list[dict[str, Any]]
     champion: str | None
+    of_champion: Mapping[str, Any] | None = None
 
     @property
     def told(self) -> str:
@@ -56,7 +58,7 @@ def gate(evaluated: Mapping[str, Any], env: Mapping[str, Any], threshold: float 
     why = is_better(evaluated, of_champion, tie)[1]
     passed = enough and not is_worse(evaluated, of_champion)
     table = _table(evaluated, of_champion, f"champion, version {now.version}", measure, bound)
-    return Verdict(passed, (told, why), table, now.version)
+    return Verdict(passed, (told, why), table, now.version, of_champion)
 
 
 def _table(

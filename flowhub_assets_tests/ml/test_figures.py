@@ -13,7 +13,7 @@ import numpy
 import pytest
 
 from flowhub_assets.ml.evaluation import classification_measures, regression_measures
-from flowhub_assets.ml.figures import drift_plots, evaluation_plots
+from flowhub_assets.ml.figures import drift_plots, evaluation_plots, gate_plots
 
 _KNOWN = {"data_set": "iris", "model": "xgboost", "rows": 3}
 _CLASSIFIED = classification_measures(["a", "b", "a"], numpy.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), ["a", "b"])
@@ -50,6 +50,13 @@ def test_each_is_a_picture_with_something_on_it(drawn: Any) -> None:
     assert pixels.shape[0] > 150
     assert pixels.shape[1] > 400
     assert (pixels[..., :3].reshape(-1, 3).min(axis=1) < 0.9).mean() > 0.01
+
+
+def test_the_champions_stand_beside_a_models_own() -> None:
+    evaluated = {**_KNOWN, "kind": "classification", **_CLASSIFIED}
+    assert list(gate_plots(evaluated, None)) == ["confusion and calibration"]
+    both = gate_plots(evaluated, {**evaluated, "model": "xgboost"})
+    assert list(both) == ["confusion and calibration", "champion: confusion and calibration"]
 
 
 def test_where_nothing_is_new_there_is_nothing_to_draw() -> None:

@@ -25,10 +25,10 @@ def champion(args):
     trained = ml.train(data_set, before.model, before.hyperparameters, env)
     show("MLflow", f"[{data_set} × {before.model}]({trained['mlflow_url']})")
     evaluated = ml.evaluate(trained, env)
-    for name, figure in ml.evaluation_plots(evaluated).items():
-        show(name, figure)
     verdict = ml.gate(evaluated, env)
-    check("gate", verdict.passed, verdict.told, comparison=verdict.table)
+    check(
+        "gate", verdict.passed, verdict.told, comparison=verdict.table, **ml.gate_plots(evaluated, verdict.of_champion)
+    )
     if not verdict.passed:
         return {"promoted": False, "reason": verdict.told}
     version = ml.register(trained, evaluated, env)

@@ -43,7 +43,9 @@ def evaluation(args):
     env = args["env"]
     evaluated = ml.evaluate(args, env)
     verdict = ml.gate(evaluated, env)
-    check("gate", verdict.passed, verdict.told, comparison=verdict.table, **ml.evaluation_plots(evaluated))
+    check(
+        "gate", verdict.passed, verdict.told, comparison=verdict.table, **ml.gate_plots(evaluated, verdict.of_champion)
+    )
     return {"trained": args, "evaluated": evaluated}
 
 
