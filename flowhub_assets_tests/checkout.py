@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from flowhub_assets import ml
+from flowhub_assets_tests.loopback_server import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
+#: Where the shipped profiles serve a model.
+SERVING_PORT = 8081
 
 
 def tracked() -> list[Path]:
@@ -28,6 +35,24 @@ def copy_checkout(folder: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
     return folder
+
+
+@contextlib.contextmanager
+def serving_checkout(folder: Path) -> Iterator[tuple[Path, int]]:
+    """A copy whose demo serves its model on a free port, and that port; what is served ends with the block.
+
+    Two tests that each serve on the port of the profile would take it from each other.
+    """
+    port = free_port()
+    copy_checkout(folder)
+    for workflow in (folder / "flowhub_assets" / "pipelines").glob("*/workflow.py"):
+        text = workflow.read_text("utf-8")
+        if str(SERVING_PORT) in text:
+            workflow.write_text(text.replace(str(SERVING_PORT), str(port)), "utf-8")
+    try:
+        yield folder, port
+    finally:
+        ml.stop_serving("iris", {"WORKSPACE": str(folder / "tmp"), "SERVING_PORT": port})
 
 
 def installed_environment(folder: Path) -> Path:

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from flowhub_assets import ml
 from flowhub_assets.from_yaml.affinity_schema import affinity_schema
 from flowhub_assets.from_yaml.format_schema import definitions, node_parts, node_properties, pipeline_schema
 from flowhub_assets.nodes.expressions.functions import FILTERS, FUNCTIONS
-from flowhub_assets_tests.checkout import ROOT, copy_checkout, installed_environment
+from flowhub_assets_tests.checkout import (
+    ROOT,
+    SERVING_PORT,
+    copy_checkout,
+    installed_environment,
+    serving_checkout,
+)
 from flowhub_assets_tests.http_server import Answer, http_server
 from flowhub_assets_tests.llm_server import llm_server
 from flowhub_assets_tests.mongo_double import mongo_double
@@ -26,22 +31,28 @@ MODELS = ROOT / "flowhub_assets" / "ml" / "MODELS.md"
 
 @pytest.mark.timeout(900)
 def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
-    checkout = copy_checkout(tmp_path / "checkout")
-    blocks = blocks_of((ROOT / "README.md").read_text("utf-8"))
-    with http_server() as topics, llm_server() as model, mongo_double() as mongo:
+    with (
+        serving_checkout(tmp_path / "checkout") as (checkout, port),
+        http_server() as topics,
+        llm_server() as model,
+        mongo_double() as mongo,
+    ):
+        blocks = blocks_served_on(port, ROOT / "README.md")
         topics.on("/topics", Answer.json({"topic": "반도체"}))
         servers = {
             "http://localhost:8000/v1": model.url,
             "http://localhost:8001": topics.url.rstrip("/"),
             "mongodb://localhost:27017": mongo.url,
         }
-        try:
-            run_blocks(blocks, checkout, environment_of(checkout), servers=servers)
-        finally:
-            stop_serving(checkout)
+        run_blocks(blocks, checkout, environment_of(checkout), servers=servers)
         (article,) = mongo.collection("flume", "articles").find()
     assert article["title"] == "반도체"
     assert "뉴스 기사" in article["content"]
+
+
+def blocks_served_on(port: int, page: Path) -> list[Block]:
+    """The blocks of a page, as they are where a model is served on that port."""
+    return blocks_of(page.read_text("utf-8").replace(str(SERVING_PORT), str(port)))
 
 
 def environment_of(checkout: Path) -> dict[str, str]:
@@ -100,16 +111,8 @@ def test_every_block_does_what_the_page_of_starting_runs_says(tmp_path: Path) ->
 
 @pytest.mark.timeout(900)
 def test_every_block_does_what_the_page_of_models_says(tmp_path: Path) -> None:
-    checkout = copy_checkout(tmp_path / "checkout")
-    try:
-        run_blocks(blocks_of(MODELS.read_text("utf-8")), checkout, environment_of(checkout))
-    finally:
-        stop_serving(checkout)
-
-
-def stop_serving(checkout: Path) -> None:
-    """Ends what a page has left served where it failed before its last command."""
-    ml.stop_serving("iris", {"WORKSPACE": str(checkout / "tmp")})
+    with serving_checkout(tmp_path / "checkout") as (checkout, port):
+        run_blocks(blocks_served_on(port, MODELS), checkout, environment_of(checkout))
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", STARTING, MODELS], ids=["README", "STARTING", "MODELS"])

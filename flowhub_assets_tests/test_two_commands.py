@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from flowhub_assets_tests.checkout import copy_checkout, installed_environment
+from flowhub_assets_tests.checkout import installed_environment, serving_checkout
 from flowhub_assets_tests.loopback_server import free_port
 
 pytestmark = pytest.mark.timeout(300)
@@ -45,10 +45,10 @@ def plain_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
-    installed_environment(folder / ".venv")
-    return folder
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with serving_checkout(tmp_path_factory.mktemp("checkout")) as (folder, _):
+        installed_environment(folder / ".venv")
+        yield folder
 
 
 @pytest.fixture(scope="module")
