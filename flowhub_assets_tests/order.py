@@ -9,11 +9,13 @@ _HERE = Path(__file__).parent
 
 #: Files that take from twenty seconds to some minutes, those that wait between those that compute.
 LONGEST = (
+    "ml/test_end_to_end.py",
     "conformance/test_airflow_3.py",
     "conformance/test_airflow_2.py",
     "to_dagster/test_real_triggers.py",
     "test_readme.py",
     "benchmarks/test_benchmarks.py",
+    "ml/serving/test_switching.py",
     "server/test_crashes.py",
     "conformance/test_conformance.py",
     "conformance/test_kubernetes.py",

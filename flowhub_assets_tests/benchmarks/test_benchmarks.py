@@ -95,7 +95,7 @@ def test_both_sides_of_building_make_the_same_graph() -> None:
     ours, theirs = location.flow(runnable(pipeline)).job, job_of_distinct_ops(runnable(pipeline))
     for job in (ours, theirs):
         assert len(job.nodes) == TEN
-        assert set(job.resource_defs) - {"io_manager"} == {"params", "profile", "storage"}
+        assert set(job.resource_defs) - {"io_manager", "mlflow"} == {"params", "profile", "storage"}
         assert job.executor_def is location.executor
         for node in job.nodes:
             assert node.tags["flowhub/placement"] == "light"

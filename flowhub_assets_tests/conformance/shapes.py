@@ -174,7 +174,7 @@ def wide(width: int) -> Shape:
     """So many tasks side by side between two."""
     between = ", ".join(f"a.named('a{number}')(start)" for number in range(width))
     return Shape(
-        "wide",
+        f"wide {width}",
         workflow(A, B, main("start = b(args)", f"return a({between})")),
         {"b": ["input"], **{f"a{number}": ["b"] for number in range(width)}, "a": [f"a{width - 1}"]},
         ("a",),
@@ -184,7 +184,7 @@ def wide(width: int) -> Shape:
 def deep(depth: int) -> Shape:
     """A chain of so many tasks."""
     return Shape(
-        "deep",
+        f"deep {depth}",
         workflow(
             A,
             main(

@@ -60,6 +60,18 @@ class Team:
         self.cursors[sensor] = told["cursor"]
         return list(told["runRequests"] or ())
 
+    def awaited(self, sensor: str) -> dict[str, Any]:
+        """The one run that the sensor asks for, at this look or at a later one: a server that was away is asked again."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            found.extend(self.look(sensor))
+            return bool(found)
+
+        self.stack.wait(look, f"a run that {sensor} asks for", 120, pause=2)
+        (request,) = found
+        return request
+
     def start(self, request: dict[str, Any], job: str) -> str:
         """Launches what a sensor asked for."""
         tags = {tag["key"]: tag["value"] for tag in request["tags"]}
@@ -153,7 +165,7 @@ def test_a_team_lives_with_it(team: Team) -> None:
 def _new_object_becomes_a_version(team: Team, frame: Any) -> None:
     assert team.look("data_sets_objects") == []
     team.put(frame)
-    (request,) = team.look("data_sets_objects")
+    request = team.awaited("data_sets_objects")
     run = team.start(request, "data_sets")
     with team.s3.killed_for(4):
         pass
@@ -175,7 +187,7 @@ def _two_models_are_trained_and_one_is_champion(team: Team) -> None:
 
 
 def _the_champion_is_served(team: Team) -> None:
-    (request,) = team.look("serving_alias")
+    request = team.awaited("serving_alias")
     run = team.start(request, "serving")
     team.stack.wait(lambda: team.stack.steps(run, "STEP_START"), "the first step", 200)
     with team.postgres.killed_for(4):
@@ -192,7 +204,7 @@ def _worse_data_changes_nothing(team: Team, frame: Any) -> None:
     worse = frame.copy()
     worse["species"] = worse["species"].sample(frac=1, random_state=1).to_numpy()
     team.put(worse)
-    (request,) = team.look("data_sets_objects")
+    request = team.awaited("data_sets_objects")
     team.succeeds(team.start(request, "data_sets"))
     assert team.version != version
     assert not team.settled(team.cell("training", "iris|scikit-learn", "data_set", "model"))
@@ -207,7 +219,7 @@ def _drift_retrains(team: Team, frame: Any) -> None:
     measures = [name for name in frame.columns if name != "species"]
     moved[measures] = (moved[measures] + SHIFT).round(2)
     team.put(moved)
-    (request,) = team.look("data_sets_objects")
+    request = team.awaited("data_sets_objects")
     team.succeeds(team.start(request, "data_sets"))
     team.stack.start_sensor("default_automation_condition_sensor")
     team.succeeds(team.cell("drift", "iris"))
@@ -219,7 +231,7 @@ def _drift_retrains(team: Team, frame: Any) -> None:
     now = ml.champion("iris", team.env)
     assert now is not None
     assert now.data_set_version == team.version
-    (request,) = team.look("serving_alias")
+    request = team.awaited("serving_alias")
     team.succeeds(team.start(request, "serving"))
     assert team.predict()["version"] == now.version
 
