@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from flowhub_assets_tests.workflows import Workflows
 
-# Tests of models train in this process and fork steps from it. A library's pool of threads is not there in a child, which
-# would wait for it for ever (XGBoost does); one thread needs no pool. It is read when the library is loaded.
+# Tests of models train in this process and fork steps from it. A library's pool of threads is not there in a child,
+# which would wait for it for ever (XGBoost does); one thread needs no pool. It is read when the library is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # No test is held to a time: a machine that does other things as well is slow now and then.

@@ -61,7 +61,7 @@ class Team:
         return list(told["runRequests"] or ())
 
     def awaited(self, sensor: str) -> dict[str, Any]:
-        """The one run that the sensor asks for, at this look or at a later one: a server that was away is asked again."""
+        """The run that the sensor asks for, at this look or a later one: a server that was away is asked again."""
         found: list[dict[str, Any]] = []
 
         def look() -> bool:

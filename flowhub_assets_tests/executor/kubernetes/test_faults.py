@@ -156,10 +156,10 @@ def test_a_pod_that_the_cluster_takes_away_is_run_again_at_no_cost_to_its_retrie
         ("own_exit", 1, ["ended with exit status 3", "its pod: its process ended with exit code 1"]),
         ("own_long", 1, ["longer than its active deadline of 3 s"]),
         ("own_image", 1, ["'team/own_image:1' could not be pulled within 2 s", "Failed to pull image", "not found"]),
-        ("own_quota", 0, ["no pod was made for it within 8 s", "FailedCreate", "exceeded quota"]),
-        ("own_pending", 1, ["did not start within 8 s", "0/1 nodes are available", "FailedScheduling"]),
+        ("own_quota", 0, ["no pod was made for it within 20 s", "FailedCreate", "exceeded quota"]),
+        ("own_pending", 1, ["did not start within 20 s", "0/1 nodes are available", "FailedScheduling"]),
         ("code_oom", 1, ["out of memory (OOMKilled): its limit is 1Gi"]),
-        ("code_pending", 1, ["did not start within 8 s", "0/1 nodes are available", "FailedScheduling"]),
+        ("code_pending", 1, ["did not start within 20 s", "0/1 nodes are available", "FailedScheduling"]),
         ("code_long", 1, ["longer than its active deadline of 3 s"]),
     ],
 )
