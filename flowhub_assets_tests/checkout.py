@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from flowhub_assets import ml
-from flowhub_assets_tests.loopback_server import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Where the shipped profiles serve a model.
-SERVING_PORT = 8081
 
 
 def tracked() -> list[Path]:
@@ -38,21 +38,17 @@ def copy_checkout(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def serving_checkout(folder: Path) -> Iterator[tuple[Path, int]]:
-    """A copy whose demo serves its model on a free port, and that port; what is served ends with the block.
+def serving_checkout(folder: Path) -> Iterator[Path]:
+    """A copy whose demo may serve its model; what is served ends with the block.
 
-    Two tests that each serve on the port of the profile would take it from each other.
+    It does so on the port of the shipped profiles, of which a machine has one: other tests that do so wait meanwhile.
     """
-    port = free_port()
-    copy_checkout(folder)
-    for workflow in (folder / "flowhub_assets" / "pipelines").glob("*/workflow.py"):
-        text = workflow.read_text("utf-8")
-        if str(SERVING_PORT) in text:
-            workflow.write_text(text.replace(str(SERVING_PORT), str(port)), "utf-8")
-    try:
-        yield folder, port
-    finally:
-        ml.stop_serving("iris", {"WORKSPACE": str(folder / "tmp"), "SERVING_PORT": port})
+    with open(Path(tempfile.gettempdir()) / f"flowhub-tests-{os.getuid()}-serving.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield copy_checkout(folder)
+        finally:
+            ml.stop_serving("iris", {"WORKSPACE": str(folder / "tmp")})
 
 
 def installed_environment(folder: Path) -> Path:

@@ -14,7 +14,6 @@ from flowhub_assets.from_yaml.format_schema import definitions, node_parts, node
 from flowhub_assets.nodes.expressions.functions import FILTERS, FUNCTIONS
 from flowhub_assets_tests.checkout import (
     ROOT,
-    SERVING_PORT,
     copy_checkout,
     installed_environment,
     serving_checkout,
@@ -29,15 +28,15 @@ FORMAT = ROOT / "flowhub_assets" / "from_yaml" / "FORMAT.md"
 MODELS = ROOT / "flowhub_assets" / "ml" / "MODELS.md"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
     with (
-        serving_checkout(tmp_path / "checkout") as (checkout, port),
+        serving_checkout(tmp_path / "checkout") as checkout,
         http_server() as topics,
         llm_server() as model,
         mongo_double() as mongo,
     ):
-        blocks = blocks_served_on(port, ROOT / "README.md")
+        blocks = blocks_of((ROOT / "README.md").read_text("utf-8"))
         topics.on("/topics", Answer.json({"topic": "반도체"}))
         servers = {
             "http://localhost:8000/v1": model.url,
@@ -48,11 +47,6 @@ def test_every_block_does_what_the_readme_says(tmp_path: Path) -> None:
         (article,) = mongo.collection("flume", "articles").find()
     assert article["title"] == "반도체"
     assert "뉴스 기사" in article["content"]
-
-
-def blocks_served_on(port: int, page: Path) -> list[Block]:
-    """The blocks of a page, as they are where a model is served on that port."""
-    return blocks_of(page.read_text("utf-8").replace(str(SERVING_PORT), str(port)))
 
 
 def environment_of(checkout: Path) -> dict[str, str]:
@@ -103,16 +97,16 @@ def test_the_page_of_the_format_names_every_function() -> None:
     assert set(FUNCTIONS) | set(FILTERS) <= words
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_every_block_does_what_the_page_of_starting_runs_says(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
     run_blocks(blocks_of(STARTING.read_text("utf-8")), checkout, environment_of(checkout))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_every_block_does_what_the_page_of_models_says(tmp_path: Path) -> None:
-    with serving_checkout(tmp_path / "checkout") as (checkout, port):
-        run_blocks(blocks_served_on(port, MODELS), checkout, environment_of(checkout))
+    with serving_checkout(tmp_path / "checkout") as checkout:
+        run_blocks(blocks_of(MODELS.read_text("utf-8")), checkout, environment_of(checkout))
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", STARTING, MODELS], ids=["README", "STARTING", "MODELS"])

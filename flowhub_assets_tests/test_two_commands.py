@@ -20,7 +20,8 @@ import pytest
 from flowhub_assets_tests.checkout import installed_environment, serving_checkout
 from flowhub_assets_tests.loopback_server import free_port
 
-pytestmark = pytest.mark.timeout(300)
+# One of them may wait for another test that serves a model on the same port.
+pytestmark = pytest.mark.timeout(900)
 
 
 def make(checkout: Path, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -46,7 +47,7 @@ def plain_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with serving_checkout(tmp_path_factory.mktemp("checkout")) as (folder, _):
+    with serving_checkout(tmp_path_factory.mktemp("checkout")) as folder:
         installed_environment(folder / ".venv")
         yield folder
 
