@@ -80,7 +80,7 @@ def start_servers(built: Mapping[str, Any], env: Mapping[str, Any]) -> dict[str,
     started = dict(built)
     try:
         for one in arms_of(built):
-            started[one["alias"]] = _started(place, one)
+            started[one["alias"]] = _started(place, one, _run_of(env))
     except BaseException:
         discard(place, started)
         raise
@@ -110,10 +110,16 @@ def clear(place: Place) -> int:
 
 
 def end_unused(name: str, env: Mapping[str, Any]) -> int:
-    """Ends the servers of the model that get no traffic; how many processes there were."""
-    place = place_of(name, env)
+    """Ends the servers that a failed run has started and that get no traffic; how many processes there were.
+
+    on_failure may come while another run is starting its own: those stay. ``env`` names the failed run.
+    """
+    place, run = place_of(name, env), _run_of(env)
     with place.lock():
-        return clear(place)
+        route = read_route(place)
+        kept = [arm.server for arm in route.arms] if route else []
+        own = [one for one in processes.folders_below(place.servers) if processes.record(one).get("run_id") == run]
+        return sum(processes.end(one) for one in own if one.name not in kept)
 
 
 def discard(place: Place, started: Mapping[str, Any]) -> None:
@@ -126,7 +132,11 @@ def discard(place: Place, started: Mapping[str, Any]) -> None:
                 processes.end(place.servers / one["server"])
 
 
-def _started(place: Place, built: Mapping[str, Any]) -> dict[str, Any]:
+def _run_of(env: Mapping[str, Any]) -> str:
+    return str(env.get("failed_run_id") or env.get("run_id", ""))
+
+
+def _started(place: Place, built: Mapping[str, Any], run: str) -> dict[str, Any]:
     server = _served(place, built)
     if server:
         return _told(place, built, server, reused=True)
@@ -136,7 +146,7 @@ def _started(place: Place, built: Mapping[str, Any]) -> dict[str, Any]:
         folder = place.servers / server
         port = processes.free_port()
         command = ["-m", "bentoml", "serve", str(built["bento"]), "--host", "127.0.0.1", "--port", str(port)]
-        told = {"port": port, "bento": built["bento"], "version": built["version"]}
+        told = {"port": port, "bento": built["bento"], "version": built["version"], "run_id": run}
         processes.start(folder, command, bento.bento_environment(folder / "bentoml"), **told)
         try:
             if _becomes_ready(folder, port):

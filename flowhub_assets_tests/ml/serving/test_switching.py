@@ -371,6 +371,17 @@ def test_a_share_that_is_none_and_a_model_without_champion_are_refused(env: Env)
         build_bentos("titanic", env)
 
 
+def test_only_what_the_failed_run_has_started_is_ended(env: Env) -> None:
+    stop_serving("iris", env)
+    built = build_bentos("iris", env)
+    servers = place_of("iris", env).servers
+    started = start_servers(built, {**env, "run_id": "new"})["champion"]["server"]
+    end_unused("iris", {**env, "run_id": "on_failure", "failed_run_id": "old"})
+    assert processes.lives(servers / started), "another run is starting it"
+    assert end_unused("iris", {**env, "run_id": "on_failure", "failed_run_id": "new"}) >= 1
+    assert not processes.lives(servers / started)
+
+
 def test_stopping_ends_all_of_it_and_again_nothing(first: Env) -> None:
     end_unused("iris", first)
     assert ask(first, [SETOSA]).status_code == 200
