@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import signal
@@ -27,6 +28,8 @@ class _Stopped(BaseException):
 def run_and_answer(call: Callable[[], Any], name: str, parent: int, pipes: Mapping[int, int]) -> NoReturn:
     """Never returns: the process ends here, whatever happens. ``pipes``: 0 the answer's, 1 and 2 the output's."""
     status = 1
+    # What the parent has made is its own to end: libraries in C (LightGBM, gRPC) crash where a child collects theirs.
+    gc.freeze()
     try:
         forget_other_threads_imports()
         _settle(parent, pipes)

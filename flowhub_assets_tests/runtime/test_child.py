@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import signal
 import subprocess
@@ -323,3 +324,24 @@ def test_a_step_that_was_cancelled_before_starts_nothing_that_lasts() -> None:
     context.cancellation.set()
     with step_context(context), pytest.raises(TaskCancelled):
         run_in_child(partial(time.sleep, 60), timeout=30)
+
+
+def test_a_child_never_collects_what_its_parent_has_made(tmp_path: Path) -> None:
+    collected = tmp_path / "collected"
+
+    class OfTheParent:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            collected.write_text(f"{collected.read_text() if collected.exists() else ''}{os.getpid()} ")
+
+    gc.disable()
+    try:
+        OfTheParent()
+        assert run_in_child(gc.collect, name="collecting") is not None
+    finally:
+        gc.enable()
+    assert not collected.exists()
+    gc.collect()
+    assert collected.read_text() == f"{os.getpid()} "
