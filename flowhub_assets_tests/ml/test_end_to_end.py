@@ -129,7 +129,7 @@ class Team:
         return str(ml.published("iris", self.env)[2]["version"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # of the test alone: run once more, it begins anew
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     base = tmp_path_factory.mktemp("team")
     with contextlib.ExitStack() as running:
