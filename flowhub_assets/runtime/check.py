@@ -55,11 +55,6 @@ def checked_in(task: Task, shown: Sequence[Shown]) -> list[Checked]:
     return [_settled(one.name, [told for told in _made(shown) if told.name == one.name]) for one in task.checks]
 
 
-def without_checks(shown: Sequence[Shown]) -> list[Shown]:
-    """What a task showed beside its checks."""
-    return [one for one in shown if one.kind != CHECK]
-
-
 def require_declared(task: Task, shown: Sequence[Shown]) -> None:
     """Raises ValueRefused for a check that the task tells and does not declare."""
     known = [one.name for one in task.checks]
