@@ -59,6 +59,11 @@ _BUCKET, _FOLDER = "flowhub_assets.runtime.bare_s3", "flowhub_assets.runtime.fol
 # What a pod imports but does not call, for it has nothing to do with it.
 _WITHOUT_PARTS = {"flowhub_assets.runtime.local": "run_pipeline = None\n"}
 _WITHOUT_PARAMS = {"flowhub_assets.runtime.given_params": "def require_params(*given, **words):\n    pass\n"}
+_WITHOUT_PARTITIONS = {
+    "flowhub_assets.runtime.partitions": (
+        'PARTITION = "partition"\nwindow_of = None\n\n\ndef about(*given):\n    return {}\n'
+    )
+}
 _WITHOUT_ARGUMENTS = {"flowhub_assets.from_python.arguments": "def begin(*given):\n    pass\n"}
 _WITHOUT_DATA = {
     "flowhub_assets.ir.encoding": "from_dict = None\n",
@@ -88,13 +93,15 @@ _IMPORT_NAME = os.path.join(_PACKAGE, "from_python", "import_name")
 class Needs:
     """What the pods of a pipeline do beside running single tasks of a workflow file.
 
-    ``parts``: run loops or groups of tasks; ``params``: check the run's params; ``data``: read a pipeline's
-    document; ``templates``: call flowhub.template; ``types``: hand objects of classes to tasks; ``arguments``: read
-    a command line that the script added to; ``bucket`` and ``folder``: open such a storage.
+    ``parts``: run loops or groups of tasks; ``params``: check the run's params; ``partitions``: are told which
+    partition the run is about; ``data``: read a pipeline's document; ``templates``: call flowhub.template; ``types``:
+    hand objects of classes to tasks; ``arguments``: read a command line that the script added to; ``bucket`` and
+    ``folder``: open such a storage.
     """
 
     parts: bool = False
     params: bool = False
+    partitions: bool = False
     data: bool = False
     templates: bool = False
     types: bool = False
@@ -115,6 +122,7 @@ def needs_of(pipeline: Pipeline, code: Mapping[str, bytes], grouped: bool = Fals
     return Needs(
         parts=grouped or any(task.loop is not None for task in pipeline.tasks),
         params=bool(pipeline.param_schemas),  # without schemas any input is taken
+        partitions=pipeline.partitions is not None,
         data=not pipeline.source.file.endswith(".py"),
         templates=unseen or any(map(_uses_templates, python)),
         types=unseen or any(word in one for one in python for word in _TYPE_WORDS),
@@ -165,6 +173,7 @@ def _stand_ins(needs: Needs) -> dict[str, str]:
         **_ALWAYS,
         **({} if needs.parts else _WITHOUT_PARTS),
         **({} if needs.params else _WITHOUT_PARAMS),
+        **({} if needs.partitions else _WITHOUT_PARTITIONS),
         **({} if needs.data else _WITHOUT_DATA),
         **({} if needs.arguments else _WITHOUT_ARGUMENTS),
         **({} if needs.types else _WITHOUT_TYPES),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from flowhub_assets.cli.export import known_pipelines
 from flowhub_assets.ir.gpu_presets import with_gpu_presets
 from flowhub_assets.ir.pipeline import Pipeline
+from flowhub_assets.names import dag_id
 from flowhub_assets.pods.pod_manifest import PodSettings
 from flowhub_assets.to_airflow.dag_data import dag_data
 from flowhub_assets.to_airflow.dag_file import dag_file
@@ -104,7 +105,7 @@ def test_all_load_without_an_error_or_a_warning(read: Read) -> None:
     assert read.report["import_errors"] == {}
     assert set(read.report["dags"]) == set(read.written)
     assert len(read.written) >= GENERATED + 8
-    assert [len(read.report["dags"][shape.name]["tasks"]) for shape in MANY] == [52, 100]
+    assert [len(read.report["dags"][dag_id(shape.name)]["tasks"]) for shape in MANY] == [52, 100]
     assert [told for told in read.report["warnings"] if told["file"].endswith("_dag.py")] == []
 
 

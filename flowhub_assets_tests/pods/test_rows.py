@@ -25,7 +25,7 @@ from flowhub_assets_tests.conformance.branch_shapes import BRANCHES, LOOPS
 from flowhub_assets_tests.conformance.shapes import SHAPES
 from flowhub_assets_tests.pods.bare_pods import bare_python
 
-ALL = Needs(*[True] * 7)
+ALL = Needs(*[True] * len(dataclasses.fields(Needs)))
 
 #: Finds the flows of the files named on the command line, as a pod does, and tells what each came to.
 LOAD = """
@@ -163,6 +163,7 @@ def test_what_is_left_out_and_stood_in_for_is_there() -> None:
     [
         (Needs(parts=True), "flowhub_assets/runtime/local.py", b"def run_pipeline"),
         (Needs(params=True), "flowhub_assets/runtime/given_params.py", b"raise InputError"),
+        (Needs(partitions=True), "flowhub_assets/runtime/partitions.py", b"def last_ended"),
         (Needs(data=True), "flowhub_assets/ir/encoding.py", b"def from_dict"),
         (Needs(arguments=True), "flowhub_assets/from_python/arguments.py", b"class Parser"),
         (Needs(bucket=True), "flowhub_assets/runtime/bare_s3.py", b"class BareS3Storage"),

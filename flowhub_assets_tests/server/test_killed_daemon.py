@@ -14,6 +14,8 @@ import dagster as dg
 import httpx
 import psutil
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._grpc.client import DagsterGrpcClient
 
 from flowhub_assets_tests.loopback_server import free_port
 from flowhub_assets_tests.server.server_process import ServerProcess, within
@@ -57,6 +59,9 @@ def process(server: ServerProcess, *words: str) -> Iterator[subprocess.Popen[byt
     try:
         yield started
         below = children.children(recursive=True)  # run workers have sessions of their own
+    except AssertionError:
+        print((server.base / "dagster.log").read_text()[-6_000:])
+        raise
     finally:
         for one in below:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -77,7 +82,7 @@ def start(server: ServerProcess, name: str) -> str:
     return str(answer.json()["run_id"])
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(700)
 def test_none_is_lost_and_none_starts_twice(tmp_path: Path) -> None:
     port = free_port()
     workspace = tmp_path / "workspace.yaml"
@@ -88,9 +93,11 @@ def test_none_is_lost_and_none_starts_twice(tmp_path: Path) -> None:
     code = ("dagster", "api", "grpc", "-m", "flowhub_assets.definitions", "-h", "127.0.0.1", "-p", str(port))
     daemon = ("dagster._daemon", "run", "-w", str(workspace))
     with process(server, *code), server:
+        # A daemon that does not find its code server looks for it anew a minute later.
+        within(120, lambda: answers(port))
         runs = {name: start(server, name) for name in NAMES}
         with process(server, *daemon) as first:
-            within(120, lambda: begun(tmp_path))
+            within(200, lambda: begun(tmp_path))
             first.kill()
         # It is killed while it starts runs; four may run at a time.
         early = begun(tmp_path)
@@ -110,6 +117,13 @@ def test_none_is_lost_and_none_starts_twice(tmp_path: Path) -> None:
     assert {name: ended[run_id] for name, run_id in runs.items()} == {
         name: "FAILURE" if name == killed else "SUCCESS" for name in NAMES
     }
+
+
+def answers(port: int) -> bool:
+    """Whether the code server on that port has its definitions."""
+    with contextlib.suppress(DagsterUserCodeUnreachableError):
+        return DagsterGrpcClient(port, host="127.0.0.1").ping("") is not None
+    return False
 
 
 def begun(base: Path) -> set[str]:

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from flowhub_assets.executor.hybrid import hybrid_executor
+from flowhub_assets.server import runs
 from flowhub_assets.server.backend import Backend
 from flowhub_assets.server.recording import record_answered
 from flowhub_assets.store import answers
@@ -34,7 +35,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def later() -> float:
-    return time.time() + answers.LEASE + 1
+    """Once the lease is over, and the moment for which a request that is just being answered is left alone."""
+    return time.time() + answers.LEASE + runs._GRACE_SECONDS + 1
 
 
 def look(backend: Backend) -> None:
