@@ -7,12 +7,14 @@ event log storages are in dagster_storages.py: they bring SQLAlchemy, which only
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagster import OpExecutionContext
+from dagster import DagsterRun, DagsterRunStatus, JobDefinition, OpExecutionContext
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext
 from dagster._core.definitions.composition import MappedInputPlaceholder
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
@@ -57,13 +59,18 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.instance import DagsterInstance
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.log_manager import DagsterLogHandler, DagsterLogManager
 from dagster._core.pipes.context import build_external_execution_context_data
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, ManagedGrpcPythonEnvCodeLocationOrigin
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType, ComputeLogManager
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._serdes import deserialize_value, serialize_value
+from dagster._utils import get_run_crash_explanation
 from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster_pipes import PipesContextData
 from dagster_shared.error import SerializableErrorInfo
 
@@ -108,6 +115,55 @@ def dagster_command() -> Callable[[Sequence[str]], object]:
     return command
 
 
+def run_arguments(run: DagsterRun, instance: DagsterInstance) -> str:
+    """What ``dagster api execute_run`` is given for that run. Raises ValueError for one that tells of no code."""
+    from dagster._grpc.types import ExecuteRunArgs
+
+    if run.job_code_origin is None:
+        raise ValueError(f"run {run.run_id} does not tell where its code is")
+    return serialize_value(ExecuteRunArgs(run.job_code_origin, run.run_id, instance.get_ref()))
+
+
+def job_of(arguments: str) -> JobDefinition:
+    """The job of such a run, loaded here. Raises whatever its code raises."""
+    from dagster._grpc.types import ExecuteRunArgs
+
+    job: JobDefinition = recon_job_from_origin(deserialize_value(arguments, ExecuteRunArgs).job_origin).get_definition()
+    return job
+
+
+def report_crash(arguments: str, pid: int, status: int) -> None:
+    """Fails such a run, whose process ended with ``status`` (negative: by that signal), unless it is over."""
+    from dagster._grpc.types import ExecuteRunArgs
+
+    given = deserialize_value(arguments, ExecuteRunArgs)
+    assert given.instance_ref is not None
+    with DagsterInstance.from_ref(given.instance_ref) as instance:
+        run = instance.get_run_by_id(given.run_id)
+        if run is None or run.is_finished:
+            return
+        instance.report_engine_event(get_run_crash_explanation(f"The run's worker (pid: {pid})", status), run)
+        if run.status is DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run)
+        else:
+            instance.report_run_failed(run)
+
+
+def is_served_here(run: DagsterRun) -> bool:
+    """Whether the code of the run is served on this machine by this Python, as ``dagster dev`` and its like do.
+
+    A code server behind a port may be anywhere, and has an environment of its own.
+    """
+    code, remote = run.job_code_origin, run.remote_job_origin
+    if code is None or remote is None or code.repository_origin.container_image:
+        return False
+    location = remote.repository_origin.code_location_origin
+    has_socket = isinstance(location, GrpcServerCodeLocationOrigin) and location.socket is not None
+    if not has_socket and not isinstance(location, ManagedGrpcPythonEnvCodeLocationOrigin):
+        return False
+    return os.path.realpath(code.repository_origin.executable_path) == os.path.realpath(sys.executable)
+
+
 def error_info(error: BaseException) -> SerializableErrorInfo:
     """An exception as an event holds it."""
     if error.__traceback__ is None:  # made to be told, never raised
@@ -119,6 +175,7 @@ __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
+    "GRPC_INFO_TAG",
     "ActiveExecution",
     "CapturedLogContext",
     "CheckRunHealthResult",
@@ -141,6 +198,7 @@ __all__ = [
     "IExecutionStep",
     "InstanceConcurrencyContext",
     "KnownExecutionState",
+    "LaunchRunContext",
     "LocalComputeLogManager",
     "MappedInputPlaceholder",
     "PlanExecutionContext",
@@ -164,9 +222,13 @@ __all__ = [
     "get_required_resource_keys_for_step",
     "get_transitive_required_resource_keys",
     "hook_events",
+    "is_served_here",
+    "job_of",
     "mark_complete",
     "new_file_key",
     "pipes_context_data",
+    "report_crash",
     "resource_initialization_manager",
+    "run_arguments",
     "serializable_error_info_from_exc_info",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from flowhub_assets.errors import FlowhubError, RunError
-from flowhub_assets.runtime.forking import forget_other_threads_imports
+from flowhub_assets.runtime.forking import forget_other_threads_imports, seed_anew
 
 #: Seconds between two looks whether the parent still lives.
 _WATCH = 0.5
@@ -32,6 +32,7 @@ def run_and_answer(call: Callable[[], Any], name: str, parent: int, pipes: Mappi
     gc.freeze()
     try:
         forget_other_threads_imports()
+        seed_anew()
         _settle(parent, pipes)
         answer = _answer(call, name)
         _flush()

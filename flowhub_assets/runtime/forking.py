@@ -80,6 +80,16 @@ def _held_elsewhere() -> Iterator[str]:
             yield name
 
 
+def seed_anew() -> None:
+    """In a forked child: numpy's global random numbers begin elsewhere than its parent's and its siblings'.
+
+    Python's own module does so by itself.
+    """
+    numbers = sys.modules.get("numpy.random")
+    if numbers is not None:
+        numbers.seed()
+
+
 def _module_locks() -> dict[str, Any]:
     locks: dict[str, Any] = vars(importlib._bootstrap)["_module_locks"]
     return locks

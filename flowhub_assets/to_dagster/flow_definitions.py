@@ -26,6 +26,7 @@ from flowhub_assets.runtime.step import Runnable
 from flowhub_assets.to_dagster.assets import asset_key, flow_assets, flow_resources
 from flowhub_assets.to_dagster.graph_definitions import asset_keys, graph_definitions
 from flowhub_assets.to_dagster.graphs import is_graph
+from flowhub_assets.to_dagster.metadata import job_metadata
 from flowhub_assets.to_dagster.model_alias import alias_sensors
 from flowhub_assets.to_dagster.object_arrival import object_sensors
 from flowhub_assets.to_dagster.ops import failure_op
@@ -111,6 +112,7 @@ def _job_of_assets(
         selection=AssetSelection.assets(*(key for asset in assets for key in asset.keys)),
         description=pipeline.description or None,
         tags=run_tags(pipeline),
+        metadata=job_metadata(pipeline),
     )
     alone = Definitions(assets=assets, jobs=[unresolved], resources=shared, executor=executor)
     return alone.resolve_job_def(name), tuple(assets), ()

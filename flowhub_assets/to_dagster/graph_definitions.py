@@ -33,7 +33,7 @@ from flowhub_assets.to_dagster.automation import automated, outside
 from flowhub_assets.to_dagster.checked import refuse_checks
 from flowhub_assets.to_dagster.flow_run import flow_run_resource
 from flowhub_assets.to_dagster.graphs import pipeline_graph
-from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
+from flowhub_assets.to_dagster.metadata import definition_metadata, graph_metadata
 from flowhub_assets.to_dagster.params import SHARED_PARAMS, params_key
 from flowhub_assets.to_dagster.partitions import partitions_definition
 from flowhub_assets.to_dagster.run_tags import run_tags
@@ -75,7 +75,7 @@ def graph_definitions(
         description=pipeline.description or None,
         tags=run_tags(pipeline),
         owners=list(pipeline.owners) or None,
-        metadata=job_metadata(pipeline),
+        metadata=graph_metadata(pipeline),
         partitions_def=partitions_definition(pipeline),
     )
     return GraphDefinitions(job)
@@ -163,7 +163,7 @@ def _assets(
         description=pipeline.description or None,
         tags=run_tags(pipeline),
         owners=list(pipeline.owners) or None,
-        metadata=job_metadata(pipeline),
+        metadata=graph_metadata(pipeline),
     )
     alone = Definitions(assets=[assets], asset_checks=checks, jobs=[unresolved], resources=shared, executor=executor)
     return GraphDefinitions(alone.resolve_job_def(name), (assets,), tuple(checks), resources)

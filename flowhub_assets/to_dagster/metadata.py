@@ -20,6 +20,7 @@ from dagster import (
     TableSchema,
 )
 
+from flowhub_assets.executor.forked.loaded_code import IMPORTS
 from flowhub_assets.ir.encoding import plain
 from flowhub_assets.ir.gpu_presets import preset_and_count
 from flowhub_assets.ir.kubernetes_spec import GPU_RESOURCE
@@ -59,12 +60,20 @@ def definition_metadata(pipeline: Pipeline, task: Task) -> dict[str, Any]:
 
 
 def job_metadata(pipeline: Pipeline) -> dict[str, Any]:
-    """What the page of a graph's job shows: where it is written, and what each of its nodes is for."""
+    """What the page of a job shows: where it is written, and what its runs import once for all tasks."""
+    told: dict[str, Any] = {"source": f"{pipeline.source}"}
+    if pipeline.imports:
+        told[IMPORTS] = ", ".join(pipeline.imports)
+    return told
+
+
+def graph_metadata(pipeline: Pipeline) -> dict[str, Any]:
+    """What the page of a graph's job shows beside that: what each of its nodes is for."""
     rows = [f"| {task.name} | {_kind(task)} | {_cell(task.description)} |" for task in pipeline.tasks]
     asked = [(task.name, _gpu_note(deployed_placement(pipeline, task))) for task in all_tasks(pipeline)]
     notes = [f"{name}: {note}" for name, note in asked if note]
     return {
-        "source": f"{pipeline.source}",
+        **job_metadata(pipeline),
         **({"gpu": "; ".join(notes)} if notes else {}),
         "nodes": MetadataValue.md("\n".join(["| node | type | description |", "|---|---|---|", *rows])),
     }

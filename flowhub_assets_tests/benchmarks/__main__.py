@@ -31,6 +31,7 @@ NAMES = (
     "airflow",
     "kubernetes",
     "queues",
+    "launching",
     "training",
     "predictions",
 )

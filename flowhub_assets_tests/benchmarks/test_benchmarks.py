@@ -27,12 +27,16 @@ from flowhub_assets_tests.benchmarks.row import Row, alternating, interpreter
 from flowhub_assets_tests.benchmarks.table import BEGIN, END, as_markdown, replace_table
 from flowhub_assets_tests.benchmarks.yaml_files import TEN, ten_nodes, write_files
 
-#: Six run workers and the pods of their steps, one after the other.
-_SLOW = pytest.mark.timeout(280)
+#: Six run workers and the pods of their steps, one after the other; whole Dagsters.
+_SLOW = ("kubernetes", "launching", "training", "webhooks")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[_SLOW] * (name in ("kubernetes", "webhooks"))) for name in NAMES]
+    "name",
+    [
+        pytest.param(name, marks=[_SLOW] * (name in ("kubernetes", "launching", "training", "webhooks")))
+        for name in NAMES
+    ],
 )
 def test_it_measures_both_sides(name: str) -> None:
     rows = importlib.import_module(f"flowhub_assets_tests.benchmarks.{name}").measure(quick=True)

@@ -135,14 +135,14 @@ class Stack:
     def status_of(self, run_id: str) -> str:
         return str(self.ask(_RUN, id=run_id)["runOrError"]["status"])
 
-    def end_of(self, run_id: str, seconds: float = 90) -> str:
+    def end_of(self, run_id: str, seconds: float = 90, *, pause: float = 0.3) -> str:
         """The status with which the run ends."""
 
         def ended() -> str | None:
             status = self.status_of(run_id)
             return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
-        return str(self.wait(ended, f"the end of run {run_id}", seconds))
+        return str(self.wait(ended, f"the end of run {run_id}", seconds, pause=pause))
 
     def wait(self, until: Callable[[], Any], what: str, seconds: float = 90, *, pause: float = 0.3) -> Any:
         last = time.monotonic() + seconds
@@ -204,16 +204,19 @@ def _sensor(name: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def dagster_stack(
-    base: Path, files: Mapping[str, str], environment: Mapping[str, str] | None = None
+    base: Path,
+    files: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+    settings: Path = ROOT / "deploy" / "dagster.yaml",
 ) -> Iterator[Stack]:
     """A running Dagster with ``files`` (name → text, BASE in it standing for ``base``) as its pipelines.
 
-    ``environment`` is added to that of its processes.
+    ``environment`` is added to that of its processes, ``settings`` is its dagster.yaml.
     """
     home = base / "home"
     (base / "workflows").mkdir()
     home.mkdir()
-    shutil.copy(ROOT / "deploy" / "dagster.yaml", home / "dagster.yaml")
+    shutil.copy(settings, home / "dagster.yaml")
     for name, text in files.items():
         (base / "workflows" / name).write_text(text.replace("BASE", str(base)), encoding="utf-8")
     port = free_port()

@@ -25,7 +25,7 @@ from flowhub_assets.ir.checks import require
 from flowhub_assets.ir.pipeline import FLOW_INPUT, Pipeline, Source, Task
 from flowhub_assets.ir.placement import Placement, Toleration, Volume, VolumeMount
 from flowhub_assets.resources.queues import PRIORITY_TAG
-from flowhub_assets.to_dagster.metadata import definition_metadata, job_metadata
+from flowhub_assets.to_dagster.metadata import definition_metadata, graph_metadata
 from flowhub_assets.to_dagster.tags import KUBERNETES_TAG, kubernetes_config, kubernetes_tags, op_tags
 from flowhub_assets_tests.ir.affinities import affinities
 from flowhub_assets_tests.workflows import Workflows
@@ -283,13 +283,13 @@ def test_on_a_laptop_a_preset_is_a_count_and_the_asset_says_so(
     assert config == {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "2"}}}}
     told = definition_metadata(pipeline, task)["gpu"]
     assert told == "the profile of this code location has no preset 'a100' (GPU): 2 of nvidia.com/gpu"
-    assert job_metadata(pipeline)["gpu"] == f"train: {told}"
+    assert graph_metadata(pipeline)["gpu"] == f"train: {told}"
 
 
 def test_a_graph_whose_presets_are_known_has_nothing_to_say_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWHUB_ENV", "cluster")
-    assert "gpu" not in job_metadata(asking("a100", cluster={"GPU": PRESETS})[0])
-    assert "gpu" not in job_metadata(asking("1")[0])
+    assert "gpu" not in graph_metadata(asking("a100", cluster={"GPU": PRESETS})[0])
+    assert "gpu" not in graph_metadata(asking("1")[0])
 
 
 def test_a_preset_of_pyproject_and_one_that_is_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -91,7 +91,16 @@ def metrics_table(metrics):
     partitions={"data_set": DATA_SETS, "model": MODELS},
     deps=["data_sets/iris", "data_sets/titanic", "data_sets/housing"],
     on_failure=not_trained,
-    imports=["pandas", "sklearn.ensemble", "matplotlib.figure", "mlflow.pyfunc", STORE, "skops.io"],
+    imports=[
+        "pandas",
+        "sklearn.ensemble",
+        "matplotlib.figure",
+        "mlflow.pyfunc",
+        STORE,
+        "skops.io",
+        "xgboost",
+        "lightgbm",
+    ],
     env={
         "default": {"WORKSPACE": "./tmp", "GPU": {"training": None}},
         "gpu": {

@@ -1,0 +1,1 @@
+"""Run workers on one machine: forks of a process that has imported what runs need."""
