@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # Tests of models train in this process and fork steps from it. A library's pool of threads is not there in a child,
 # which would wait for it for ever (XGBoost does); one thread needs no pool. It is read when the library is loaded.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell that runs this in the background has SIGINT ignored, here and in all that is started here: Ctrl-C is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test is held to a time: a machine that does other things as well is slow now and then.
 settings.register_profile("flowhub", deadline=None)

@@ -18,7 +18,10 @@ MATRIX = Partitions(dimensions=(Dimension("model", ("xgboost", "lightgbm")), Dim
 ROW = Partitions(dimensions=(Dimension("model", ("xgboost", "rate=0.1")),))
 
 _keys = st.lists(
-    st.text("ab=-é가 ", min_size=1, max_size=3).filter(lambda key: key == key.strip()), min_size=1, unique=True
+    st.text("ab=-é가 ", min_size=1, max_size=3).filter(lambda key: key == key.strip()),
+    min_size=1,
+    max_size=20,
+    unique=True,
 )
 _matrices = st.builds(
     lambda names, first, second: Partitions(dimensions=(Dimension(names[0], first), Dimension(names[1], second))),

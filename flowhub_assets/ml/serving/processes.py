@@ -83,13 +83,15 @@ def end(folder: Path) -> int:
 
     Requests under way have time to end. Raises RunError where a process cannot be ended.
     """
-    there = _members(folder)
-    first = record(folder).get("pid")
-    # The one that was started ends its workers in order; where it is gone, they are told themselves.
-    for process in [one for one in there if one.pid == first] or there:
-        _signal(process, signal.SIGTERM)
-    began, left = time.monotonic(), there
+    left = there = _members(folder)
+    first, told = record(folder).get("pid"), set[int]()
+    began = time.monotonic()
     while left:
+        # The one that was started ends its workers in order; where it is gone, they are told themselves.
+        for process in [one for one in left if one.pid == first] or left:
+            if process.pid not in told:
+                told.add(process.pid)
+                _signal(process, signal.SIGTERM)
         time.sleep(_LOOK)
         _reap()
         left = _members(folder)
