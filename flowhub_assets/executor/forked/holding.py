@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 #: Seconds for which somebody who asks for the holder may keep a worker from holding its run.
 _ASKING = 2.0
@@ -33,7 +34,7 @@ os.register_at_fork(after_in_child=_let_go_in_child)
 def holding(folder: Path, run_id: str) -> Iterator[bool]:
     """Holds the run for this process until the end of the block. False: another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / run_id
+    path = _file_of(folder, run_id)
     with path.open("a+b") as file:
         if not _locks(file):
             yield False
@@ -52,7 +53,7 @@ def holding(folder: Path, run_id: str) -> Iterator[bool]:
 def holder(folder: Path, run_id: str) -> int | None:
     """The process that holds the run; None if nobody does."""
     try:
-        file = (folder / run_id).open("rb")
+        file = _file_of(folder, run_id).open("rb")
     except FileNotFoundError:
         return None
     with file:
@@ -80,4 +81,9 @@ def _locks(file: BinaryIO) -> bool:
 
 def forget(folder: Path, run_id: str) -> None:
     """Removes the file of a run whose worker was killed."""
-    (folder / run_id).unlink(missing_ok=True)
+    _file_of(folder, run_id).unlink(missing_ok=True)
+
+
+def _file_of(folder: Path, run_id: str) -> Path:
+    """In that folder, whatever the run is called: who launches a run over GraphQL may choose its id."""
+    return folder / quote(run_id, safe="")

@@ -29,6 +29,7 @@ from typing import Any
 from dagster import Array, DagsterRun, DefaultRunLauncher, Field
 from typing_extensions import override
 
+from flowhub_assets.errors import RunError
 from flowhub_assets.executor.dagster_private import (
     GRPC_INFO_TAG,
     CheckRunHealthResult,
@@ -123,12 +124,20 @@ class ForkingRunLauncher(DefaultRunLauncher):
         return pid
 
     def _fork(self, order: Order) -> int:
-        """The number of the process that was forked for it. Raises OSError where none could be."""
+        """The number of the process that was forked for it. Raises RunError where none could be."""
         with self._one_at_a_time:
             answer = self._asked(order)
-            if "pid" not in answer:  # what the process had imported has changed: a new one has the new
+            if "pid" not in answer:  # what it had imported has changed, or it was killed: a new one takes its place
                 self._let_go()
                 answer = self._asked(order)
+            if "pid" not in answer:
+                self._let_go()
+                raise RunError(
+                    f"the process that forks run workers ({__package__}.parent) has ended by itself",
+                    where=f"run {order.run_id}",
+                    effect="The run was not started.",
+                    remedy="See what it has printed where dagster-daemon prints, and launch the run again.",
+                )
             return int(answer["pid"])
 
     def _asked(self, order: Order) -> dict[str, Any]:
@@ -137,9 +146,16 @@ class ForkingRunLauncher(DefaultRunLauncher):
         try:
             self._parent.sendall(json.dumps(asdict(order)).encode() + b"\n")
             answer = _line(self._parent)
-        except OSError:
+        except ConnectionError:
+            return {}
+        except TimeoutError:
             self._let_go()
-            raise
+            raise RunError(
+                f"the process that forks run workers did not answer within {_START:.0f} s",
+                where=f"run {order.run_id}",
+                effect="The run was not started.",
+                remedy="See whether the machine has memory and time left, and launch the run again.",
+            ) from None
         return json.loads(answer) if answer else {}
 
     def _started(self) -> socket.socket:

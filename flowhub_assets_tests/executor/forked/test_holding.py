@@ -26,6 +26,16 @@ def test_a_run_has_one_holder_until_its_block_ends(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_of_any_name_has_its_file_in_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "run_workers"
+    for run_id in ("../outside", "/etc/run", "한글"):
+        with holding(folder, run_id) as mine:
+            assert mine
+            assert holder(folder, run_id) == os.getpid()
+            assert len(list(folder.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     ready, begun = os.pipe()
     pid = os.fork()

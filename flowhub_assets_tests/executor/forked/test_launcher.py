@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from flowhub_assets.errors import RunError
 from flowhub_assets.executor.dagster_private import WorkerStatus
 from flowhub_assets.executor.forked.launcher import ForkingRunLauncher
 from flowhub_assets.executor.hybrid import hybrid_executor
@@ -190,6 +191,23 @@ def test_a_run_that_was_launched_a_moment_ago_is_cancelled(launched: Launched) -
     run_id = launched.start("waits")
     assert launched.launcher.terminate(run_id)
     assert launched.end_of(run_id) == "CANCELED"
+
+
+def test_a_killed_forking_process_is_replaced(launched: Launched) -> None:
+    first = launched.told(launched.start("who"))
+    os.kill(first["parent"], signal.SIGKILL)
+    second = launched.told(launched.start("who"))
+    assert second["parent"] != first["parent"]
+
+
+def test_where_the_forking_process_cannot_start_the_run_is_not_started_and_says_so(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (launched.base / "sitecustomize.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(launched.base))
+    with pytest.raises(RunError, match="has ended by itself") as told:
+        launched.start("who")
+    assert "not started" in str(told.value)
 
 
 def test_a_run_goes_on_where_the_launcher_is_gone(launched: Launched) -> None:
