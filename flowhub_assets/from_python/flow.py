@@ -213,7 +213,9 @@ def _model_alias(value: object) -> tuple[Trigger, ...]:
     if value is None:
         return ()
     told = options.mapping("model_alias", value, "{'model': 'iris', 'alias': 'champion'}")
-    return (Trigger("model-alias", None, told),)
+    models = told.get("model")
+    several = models if isinstance(models, list) and models else [models]
+    return tuple(Trigger("model-alias", None, {**told, "model": one}) for one in several)
 
 
 @overload
@@ -251,7 +253,7 @@ def flow(
     webhook: Optional[Union[bool, Mapping[str, Any]]] = None,
     object_arrival: Optional[Mapping[str, Any]] = None,
     run_status: Optional[Mapping[str, str]] = None,
-    model_alias: Optional[Mapping[str, str]] = None,
+    model_alias: Optional[Mapping[str, Union[str, Sequence[str]]]] = None,
     concurrency: Optional[int] = None,
     priority: int = 0,
     queue: Optional[str] = None,
@@ -281,14 +283,14 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     ``object_arrival={'prefix': 'inbox/', 'pattern': '*.csv'}`` each object that arrives in the storage of the profile
     starts it, args['trigger']['url']; with ``run_status={'pipeline': 'ingest', 'status': 'failure'}`` (or success,
     canceled) each run of that pipeline that ends so, args['trigger']['run_id']; with
-    ``model_alias={'model': 'iris', 'alias': 'champion'}`` each move of that alias in MLflow's registry,
-    args['trigger']['version']. With ``automation='eager'`` Dagster
-    makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes partitions
+    ``model_alias={'model': 'iris', 'alias': 'champion'}`` each move of that alias in MLflow's registry, of each of
+    several models where it is a list of them, args['trigger']['model'] and ['version']. With ``automation='eager'``
+    Dagster makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes partitions
     as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew since. At
     most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher
     ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
     ``imports=['sklearn.ensemble']`` are modules that the process of a run imports once: the processes of its tasks are
-    forked from it and need not import them again.
+    forked from it and need not import them again. On one machine, later runs find there what is installed of them.
     ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
     Kubernetes', and those of every task's pod; ``repo`` and ``path`` say where the code can be cloned from. Name and
     description default to the function's own and its docstring.

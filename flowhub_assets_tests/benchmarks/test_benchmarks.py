@@ -32,11 +32,7 @@ _SLOW = ("kubernetes", "launching", "training", "webhooks")
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[_SLOW] * (name in ("kubernetes", "launching", "training", "webhooks")))
-        for name in NAMES
-    ],
+    "name", [pytest.param(name, marks=[pytest.mark.timeout(280)] * (name in _SLOW)) for name in NAMES]
 )
 def test_it_measures_both_sides(name: str) -> None:
     rows = importlib.import_module(f"flowhub_assets_tests.benchmarks.{name}").measure(quick=True)

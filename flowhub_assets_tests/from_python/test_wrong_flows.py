@@ -295,6 +295,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "run of none": (_flow("run_status={'status': 'success'}"), ["names no pipeline", "Name the pipeline"]),
     "run of itself": (_flow("run_status={'pipeline': 'main'}"), ["is started by its own runs", "another pipeline"]),
     "alias": (_flow("model_alias={'model': 'iris', 'alias': 'v3'}"), ["has the alias 'v3'", "alias: champion"]),
+    "alias of models": (
+        _flow("model_alias={'model': ['iris', 'a/b'], 'alias': 'champion'}"),
+        ["has the model 'a/b'", "model: iris"],
+    ),
+    "alias of no model": (_flow("model_alias={'model': [], 'alias': 'champion'}"), ["has the model []", "model: iris"]),
     "alias word": (_flow("model_alias='iris'"), ["model_alias is of type str", "{'model': 'iris'"]),
     "run word": (_flow("run_status='ingest'"), ["run_status is of type str", "{'pipeline': 'ingest'"]),
     "owner": (_flow("owners=['Data Team']"), ["owner 'Data Team'", "team:data-team"]),

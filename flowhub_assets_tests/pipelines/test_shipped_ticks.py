@@ -48,6 +48,8 @@ SENSORS: dict[str, tuple[bool, str]] = {
     "flowhub_queues": (True, "as they should be"),
     "data_sets_objects": (False, "nothing new among 0 objects"),
     "serving_alias": (False, "iris@champion is not set"),
+    "serving_alias_2": (False, "titanic@champion is not set"),
+    "serving_alias_3": (False, "housing@champion is not set"),
     "inbox_report_objects": (False, "nothing new among 0 objects"),
 }
 

@@ -151,6 +151,31 @@ def test_its_run_is_told_what_moved(workflows: Workflows, instance: DagsterInsta
     assert moved == {"type": "model-alias", "model": "told", "alias": "champion", "version": "1", "before": None}
 
 
+def test_each_of_several_models_has_its_sensor(workflows: Workflows, instance: DagsterInstance, registry: str) -> None:
+    workflows.write(
+        "flows.py",
+        """
+        @task
+        def told(args):
+            return {"moved": args["trigger"]["model"]}
+
+        @flow(model_alias={"model": ["one of two", "other of two"], "alias": "champion"})
+        def serve(args):
+            return told(args)
+        """,
+    )
+    sensor = Sensor(workflows, instance, registry)
+    for name in ("one of two", "other of two"):
+        client_of(registry, name, 1).set_registered_model_alias(name, "champion", "1")
+    moved = []
+    for name in ("serve_alias", "serve_alias_2"):
+        sensor.definition, sensor.cursor = sensor.repository.get_sensor_def(name), None
+        (request,) = sensor.tick()
+        run = workflows.run("serve", instance, resources=given_to(request))
+        moved.append(run.output_for_node("serve__told")["moved"])
+    assert moved == ["one of two", "other of two"]
+
+
 def test_a_move_whose_key_is_held_is_seen_again(
     workflows: Workflows, instance_on_disk: DagsterInstance, registry: str
 ) -> None:

@@ -5,13 +5,18 @@ import json
 from flowhub import flow, ml, show, task
 
 
+def model_of(args):
+    """The model whose champion has moved, or the one that was asked for."""
+    return args.get("trigger", {}).get("model", args["model"])
+
+
 @task(cpu="500m", memory="1Gi", kinds=["bentoml", "mlflow"])
 def bento(args):
     """Builds the BentoML service of the champion, and of the challenger where it is to have a share of the traffic.
 
     The model's files lie in it, none of them a pickle: its workers need neither MLflow nor the storage.
     """
-    built = ml.build_bentos(args["model"], args["env"], args["share"])
+    built = ml.build_bentos(model_of(args), args["env"], args["share"])
     show("built", versions_table(built, ["alias", "version", "tag", "bento"]))
     return built
 
@@ -55,7 +60,7 @@ def traffic(args):
 @task(cpu="250m", memory="512Mi")
 def not_served(args):
     """Tells why, and ends what was started and got no traffic."""
-    ml.end_unused(args["model"], args["env"])
+    ml.end_unused(model_of(args), args["env"])
     show("why it is not served", f"{args['failed_task']}: {args['error']}")
     print(f"What was served before is served still. {args['failed_task']}: {args['error']}")
     return {"failed_task": args["failed_task"], "error": args["error"]}
@@ -72,7 +77,7 @@ def versions_table(told, columns):
     description="When the champion of a model moves: BentoML service, server, golden requests, switch of the traffic. "
     "With share, the challenger beside it.",
     params={"model": "iris", "share": 0.0},
-    model_alias={"model": "iris", "alias": "champion"},
+    model_alias={"model": ["iris", "titanic", "housing"], "alias": "champion"},
     deps=["training/champion"],
     concurrency=1,
     on_failure=not_served,
