@@ -285,10 +285,10 @@ def flow(function: Any = None, /, **words: Any) -> Any:
     canceled) each run of that pipeline that ends so, args['trigger']['run_id']; with
     ``model_alias={'model': 'iris', 'alias': 'champion'}`` each move of that alias in MLflow's registry, of each of
     several models where it is a list of them, args['trigger']['model'] and ['version']. With ``automation='eager'``
-    Dagster makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes partitions
-    as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew since. At
-    most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of pyproject.toml, a higher
-    ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
+    Dagster makes its assets whenever those that ``deps`` names, ['wines/table'], were made anew; 'on_missing' makes
+    partitions as they come, a cron expression (in UTC) waits for its moment and until all of ``deps`` were made anew
+    since. At most ``concurrency`` of its runs go on at a time; those that wait do so in the ``queue`` of
+    pyproject.toml, a higher ``priority`` first. ``owners`` are e-mail addresses or 'team:name'.
     ``imports=['sklearn.ensemble']`` are modules that the process of a run imports once: the processes of its tasks are
     forked from it and need not import them again. On one machine, later runs find there what is installed of them.
     ``namespace``, ``volumes``, ``labels``, ``annotations``, ``service_account_name`` and ``image_pull_secrets`` are
