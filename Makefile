@@ -112,6 +112,8 @@ $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
 	$(PIP) --editable '.[demo,ml,screenshots,server]'
 	@touch $@
 
-$(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml: deploy/dagster.yaml
+$(HOME_HERE)/dagster.yaml: deploy/dagster.yaml
+$(HOME_AIRFLOW)/dagster.yaml: deploy/dagster-airflow.yaml
+$(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml:
 	@mkdir -p $(@D)
 	cp $< $@

@@ -28,6 +28,7 @@ LONGEST = (
     "airflow/test_export_runs.py",
     "to_dagster/test_real_stack_yaml.py",
     "cli/test_demo.py",
+    "executor/forked/test_launcher.py",
     "executor/kubernetes/test_what_pods_tell.py",
     "test_two_commands.py",
     "from_airflow/test_location.py",

@@ -20,7 +20,7 @@ from flowhub_assets_tests.checkout import ROOT
 DEPLOY = ROOT / "deploy"
 PRODUCTION = yaml.safe_load((DEPLOY / "dagster-production.yaml").read_text("utf-8"))
 VALUES = yaml.safe_load((DEPLOY / "helm" / "values.yaml").read_text("utf-8"))
-SETTINGS = ("dagster.yaml", "dagster-production.yaml", "compose/dagster.yaml")
+SETTINGS = ("dagster.yaml", "dagster-production.yaml", "compose/dagster.yaml", "dagster-airflow.yaml")
 ENVIRONMENT = {
     "DAGSTER_PG_HOST": "postgresql",
     "DAGSTER_PG_USERNAME": "dagster",
@@ -147,7 +147,16 @@ def test_the_classes_are_those_that_the_chart_names() -> None:
 
 def test_the_laptops_queue_is_that_of_one_machine() -> None:
     local, compose = (yaml.safe_load((DEPLOY / name).read_text("utf-8")) for name in ("dagster.yaml", SETTINGS[2]))
+    del local["run_launcher"]  # there the code has a container of its own
     assert {key: value for key, value in compose.items() if key not in ("storage", "compute_logs")} == local
+
+
+def test_the_settings_beside_airflow_are_those_of_one_machine_without_what_is_ours() -> None:
+    local, airflow = (yaml.safe_load((DEPLOY / name).read_text("utf-8")) for name in ("dagster.yaml", SETTINGS[3]))
+    assert "flowhub" not in str(airflow), "its Python has nothing of ours"
+    del local["run_launcher"], local["sensors"]
+    del local["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert airflow == local
 
 
 def test_dagster_opens_the_local_settings(tmp_path: Path) -> None:
