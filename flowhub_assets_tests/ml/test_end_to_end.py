@@ -221,7 +221,10 @@ def _drift_retrains(team: Team, frame: Any) -> None:
     team.put(moved)
     request = team.awaited("data_sets_objects")
     team.succeeds(team.start(request, "data_sets"))
-    team.stack.start_sensor("default_automation_condition_sensor")
+    automation = "default_automation_condition_sensor"
+    team.stack.start_sensor(automation)
+    # Its first look takes what there is as known: only what is made after that is new to it.
+    team.stack.wait(lambda: {"SUCCESS", "SKIPPED"} & {*team.stack.looks_of(automation)}, "its first look", _LONGEST)
     team.succeeds(team.cell("drift", "iris"))
 
     def retrained() -> bool:

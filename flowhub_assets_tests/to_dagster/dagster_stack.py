@@ -49,6 +49,8 @@ _TICK = """mutation($selector: SensorSelector!, $cursor: String) {
   runRequests { jobName runConfigYaml tags { key value } } } } } }"""
 _START = """mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename
   ... on PythonError { message } } }"""
+_TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
+  sensorState { ticks(limit: 5) { status } } } } }"""
 _CAPTURED = """query($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }"""
 _CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { assetChecksOrError {
   ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
@@ -131,6 +133,11 @@ class Stack:
         """What the UI's switch does."""
         answer = self.ask(_START, sensor=_sensor(sensor))["startSensor"]
         assert answer["__typename"] == "Sensor", answer
+
+    def looks_of(self, sensor: str) -> list[str]:
+        """How the last looks of a sensor that is on have ended, the newest first; one that goes on is STARTED."""
+        answer = self.ask(_TICKS, sensor=_sensor(sensor))["sensorOrError"]
+        return [str(tick["status"]) for tick in answer["sensorState"]["ticks"]]
 
     def status_of(self, run_id: str) -> str:
         return str(self.ask(_RUN, id=run_id)["runOrError"]["status"])
