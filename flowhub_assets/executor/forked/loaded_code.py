@@ -45,7 +45,7 @@ def import_all(modules: Iterable[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001,S112
+        except (Exception, SystemExit):  # noqa: BLE001,S112
             continue
 
 

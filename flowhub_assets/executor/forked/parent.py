@@ -30,10 +30,13 @@ _MOST_AT_ONCE = 65_536
 
 
 @dataclass
-class _Worker:
-    """A fork: its run, and the end of a pipe on which it says which modules it would like to find here."""
+class _Fork:
+    """A process: its run, and the end of a pipe on which it says which modules it would like to find here (-1: closed).
 
-    order: Order
+    One without a run tells of another's crash.
+    """
+
+    order: Order | None
     wishes: int
     pidfd: int
 
@@ -45,17 +48,17 @@ class Parent:
         self._launcher: socket.socket | None = launcher
         self._selector = selectors.DefaultSelector()
         self._selector.register(launcher, selectors.EVENT_READ, None)
-        self._workers: dict[int, _Worker] = {}
+        self._forks: dict[int, _Fork] = {}
         self._heard = b""
         self._written = loaded_code.written()
 
     def serve(self) -> None:
-        """Until the launcher is gone and no worker is left."""
-        while self._launcher is not None or self._workers:
+        """Until the launcher is gone and nothing that was forked is left."""
+        while self._launcher is not None or self._forks:
             for key, _ in self._selector.select():
                 if key.data is None:
                     self._hear()
-                elif key.data in self._workers:  # and was not attended to by another event of this look
+                elif key.data in self._forks:  # and was not attended to by another event of this look
                     self._attend(key.data)
 
     def _hear(self) -> None:
@@ -93,26 +96,27 @@ class Parent:
             self._leave()
             work(order, wish)
         os.close(wish)
-        worker = _Worker(order, wishes, os.pidfd_open(pid))
-        self._workers[pid] = worker
-        self._selector.register(worker.wishes, selectors.EVENT_READ, pid)
-        self._selector.register(worker.pidfd, selectors.EVENT_READ, pid)
+        self._watch(pid, order, wishes)
         return pid
+
+    def _watch(self, pid: int, order: Order | None, wishes: int) -> None:
+        fork = self._forks[pid] = _Fork(order, wishes, os.pidfd_open(pid))
+        self._selector.register(fork.pidfd, selectors.EVENT_READ, pid)
+        if wishes >= 0:
+            self._selector.register(wishes, selectors.EVENT_READ, pid)
 
     def _attend(self, pid: int) -> None:
         """A worker has closed its end of the pipe, with or without a wish, or has ended: its wish comes first."""
-        if self._workers[pid].wishes >= 0:
+        if self._forks[pid].wishes >= 0:
             self._take_wishes(pid)
         else:
             self._bury(pid)
 
     def _take_wishes(self, pid: int) -> None:
-        worker = self._workers[pid]
+        worker = self._forks[pid]
         wished = os.read(worker.wishes, _MOST_AT_ONCE)
-        self._selector.unregister(worker.wishes)
-        os.close(worker.wishes)
-        worker.wishes = -1
-        if not wished:
+        self._close_wishes(worker)
+        if not wished or worker.order is None:
             return
         loaded_code.import_all(json.loads(wished))
         self._written = loaded_code.written(self._written)
@@ -121,30 +125,36 @@ class Parent:
         self._fork(worker.order.without_wishes())
 
     def _bury(self, pid: int) -> None:
-        worker, code = self._wait_for(pid)
-        if code != 0 and os.fork() == 0:
+        order, code = self._wait_for(pid)
+        if code == 0 or order is None:
+            return
+        telling = os.fork()
+        if telling == 0:
             self._leave()
-            tell_of_crash(worker.order, pid, code)
+            tell_of_crash(order, pid, code)
+        self._watch(telling, None, -1)
 
-    def _wait_for(self, pid: int) -> tuple[_Worker, int]:
-        worker = self._workers.pop(pid)
+    def _wait_for(self, pid: int) -> tuple[Order | None, int]:
+        fork = self._forks.pop(pid)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        self._selector.unregister(worker.pidfd)
-        os.close(worker.pidfd)
-        if worker.wishes >= 0:
-            self._selector.unregister(worker.wishes)
-            os.close(worker.wishes)
-        return worker, code
+        self._selector.unregister(fork.pidfd)
+        os.close(fork.pidfd)
+        return fork.order, code
+
+    def _close_wishes(self, worker: _Fork) -> None:
+        self._selector.unregister(worker.wishes)
+        os.close(worker.wishes)
+        worker.wishes = -1
 
     def _leave(self) -> None:
         """In a fork: nothing of the parent's stays open."""
         self._selector.close()
         if self._launcher is not None:
             self._launcher.close()
-        for worker in self._workers.values():
-            os.close(worker.pidfd)
-            if worker.wishes >= 0:
-                os.close(worker.wishes)
+        for fork in self._forks.values():
+            os.close(fork.pidfd)
+            if fork.wishes >= 0:
+                os.close(fork.wishes)
 
 
 def main() -> None:

@@ -180,6 +180,8 @@ def test_a_worker_that_is_killed_fails_its_run_at_once(launched: Launched) -> No
     os.kill(launched.worker_of(run_id), signal.SIGKILL)
     assert launched.end_of(run_id) == "FAILURE"
     assert "was terminated by signal 9 (SIGKILL)" in launched.says(run_id)
+    [parent] = _parents()
+    within(60, lambda: not parent.children())
 
 
 def test_a_run_is_cancelled(launched: Launched) -> None:

@@ -54,7 +54,8 @@ def test_only_what_is_installed_is_imported_for_others(imported: Path) -> None:
 def test_what_cannot_be_imported_keeps_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_here.py").write_text("raise RuntimeError")
     (tmp_path / "whole_here.py").write_text("")
+    (tmp_path / "ends_here.py").write_text("raise SystemExit(3)")
     monkeypatch.syspath_prepend(tmp_path)
-    loaded_code.import_all(["this_is_not_there", "broken_here", "whole_here"])
+    loaded_code.import_all(["this_is_not_there", "broken_here", "ends_here", "whole_here"])
     assert "whole_here" in sys.modules
     monkeypatch.delitem(sys.modules, "whole_here")
