@@ -113,7 +113,10 @@ $(VENV)/.screenshots: $(VENV)/.python $(DECIDING)
 	@touch $@
 
 $(HOME_HERE)/dagster.yaml: deploy/dagster.yaml
-$(HOME_AIRFLOW)/dagster.yaml: deploy/dagster-airflow.yaml
-$(HOME_HERE)/dagster.yaml $(HOME_AIRFLOW)/dagster.yaml:
 	@mkdir -p $(@D)
 	cp $< $@
+
+# The Python that has Airflow has nothing of ours: no launcher of ours either.
+$(HOME_AIRFLOW)/dagster.yaml: deploy/dagster.yaml
+	@mkdir -p $(@D)
+	sed '/^run_launcher:/,/^$$/d' $< > $@

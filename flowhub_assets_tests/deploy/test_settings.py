@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from flowhub_assets_tests.checkout import ROOT
 DEPLOY = ROOT / "deploy"
 PRODUCTION = yaml.safe_load((DEPLOY / "dagster-production.yaml").read_text("utf-8"))
 VALUES = yaml.safe_load((DEPLOY / "helm" / "values.yaml").read_text("utf-8"))
-SETTINGS = ("dagster.yaml", "dagster-production.yaml", "compose/dagster.yaml", "dagster-airflow.yaml")
+SETTINGS = ("dagster.yaml", "dagster-production.yaml", "compose/dagster.yaml")
 ENVIRONMENT = {
     "DAGSTER_PG_HOST": "postgresql",
     "DAGSTER_PG_USERNAME": "dagster",
@@ -151,11 +152,12 @@ def test_the_laptops_queue_is_that_of_one_machine() -> None:
     assert {key: value for key, value in compose.items() if key not in ("storage", "compute_logs")} == local
 
 
-def test_the_settings_beside_airflow_are_those_of_one_machine_without_what_is_ours() -> None:
-    local, airflow = (yaml.safe_load((DEPLOY / name).read_text("utf-8")) for name in ("dagster.yaml", SETTINGS[3]))
-    assert "flowhub" not in str(airflow), "its Python has nothing of ours"
-    del local["run_launcher"], local["sensors"]
-    del local["concurrency"]["runs"]["tag_concurrency_limits"]
+def test_the_settings_beside_airflow_are_those_of_one_machine_without_what_is_ours(tmp_path: Path) -> None:
+    made = tmp_path / "dagster.yaml"
+    subprocess.run(["make", f"HOME_AIRFLOW={tmp_path}", str(made)], cwd=ROOT, check=True, timeout=60)
+    local, airflow = (yaml.safe_load(file.read_text("utf-8")) for file in (DEPLOY / "dagster.yaml", made))
+    assert "flowhub_assets" not in str(airflow), "its Python has nothing of ours"
+    del local["run_launcher"]
     assert airflow == local
 
 
