@@ -115,6 +115,13 @@ def dagster_command() -> Callable[[Sequence[str]], object]:
     return command
 
 
+def worker_health(status: WorkerStatus, why: str | None = None) -> CheckRunHealthResult:
+    """What a launcher tells of a run's worker, and why where it is not well."""
+    make: Any = CheckRunHealthResult
+    health: CheckRunHealthResult = make(status, why)
+    return health
+
+
 def run_arguments(run: DagsterRun, instance: DagsterInstance) -> str:
     """What ``dagster api execute_run`` is given for that run. Raises ValueError for one that tells of no code."""
     from dagster._grpc.types import ExecuteRunArgs
@@ -231,4 +238,5 @@ __all__ = [
     "resource_initialization_manager",
     "run_arguments",
     "serializable_error_info_from_exc_info",
+    "worker_health",
 ]

@@ -37,6 +37,7 @@ from flowhub_assets.executor.dagster_private import (
     WorkerStatus,
     is_served_here,
     run_arguments,
+    worker_health,
 )
 from flowhub_assets.executor.forked.holding import holder
 from flowhub_assets.executor.forked.worker import Order
@@ -98,11 +99,11 @@ class ForkingRunLauncher(DefaultRunLauncher):
     @override
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         if GRPC_INFO_TAG in run.tags:  # its code server looks after it
-            return _health(WorkerStatus.RUNNING)
+            return worker_health(WorkerStatus.RUNNING)
         pid = holder(self._folder, run.run_id)
         if pid is None:
-            return _health(WorkerStatus.FAILED, "No process works on the run")
-        return _health(WorkerStatus.RUNNING)
+            return worker_health(WorkerStatus.FAILED, "No process works on the run")
+        return worker_health(WorkerStatus.RUNNING)
 
     @override
     def dispose(self) -> None:
@@ -132,12 +133,7 @@ class ForkingRunLauncher(DefaultRunLauncher):
                 answer = self._asked(order)
             if "pid" not in answer:
                 self._let_go()
-                raise RunError(
-                    f"the process that forks run workers ({__package__}.parent) has ended by itself",
-                    where=f"run {order.run_id}",
-                    effect="The run was not started.",
-                    remedy="See what it has printed where dagster-daemon prints, and launch the run again.",
-                )
+                raise _not_started(order, "has ended by itself", "See what it has printed where dagster-daemon prints")
             return int(answer["pid"])
 
     def _asked(self, order: Order) -> dict[str, Any]:
@@ -150,12 +146,8 @@ class ForkingRunLauncher(DefaultRunLauncher):
             return {}
         except TimeoutError:
             self._let_go()
-            raise RunError(
-                f"the process that forks run workers did not answer within {_START:.0f} s",
-                where=f"run {order.run_id}",
-                effect="The run was not started.",
-                remedy="See whether the machine has memory and time left, and launch the run again.",
-            ) from None
+            what, look = f"did not answer within {_START:.0f} s", "See whether the machine has memory and time left"
+            raise _not_started(order, what, look) from None
         return json.loads(answer) if answer else {}
 
     def _started(self) -> socket.socket:
@@ -183,7 +175,10 @@ def _line(stream: socket.socket) -> bytes:
     return told
 
 
-def _health(status: WorkerStatus, why: str | None = None) -> CheckRunHealthResult:
-    make: Any = CheckRunHealthResult
-    health: CheckRunHealthResult = make(status, why)
-    return health
+def _not_started(order: Order, what: str, look: str) -> RunError:
+    return RunError(
+        f"the process that forks run workers ({__package__}.parent) {what}",
+        where=f"run {order.run_id}",
+        effect="The run was not started.",
+        remedy=f"{look}, and launch the run again.",
+    )

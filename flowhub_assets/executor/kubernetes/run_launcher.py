@@ -20,7 +20,7 @@ from dagster_k8s import K8sRunLauncher
 from kubernetes.client.rest import ApiException
 from typing_extensions import override
 
-from flowhub_assets.executor.dagster_private import CheckRunHealthResult, WorkerStatus
+from flowhub_assets.executor.dagster_private import CheckRunHealthResult, WorkerStatus, worker_health
 from flowhub_assets.executor.kubernetes.cluster import CONNECTION_ERRORS
 
 #: Seconds for connecting to the API, and for its answer.
@@ -44,16 +44,16 @@ class SteadyK8sRunLauncher(K8sRunLauncher):
         try:
             jobs = self._jobs_of_workers(run)
         except (ApiException, *CONNECTION_ERRORS) as error:
-            return _health(WorkerStatus.RUNNING, f"Nothing is known, the Kubernetes API does not answer: {error}")
+            return worker_health(WorkerStatus.RUNNING, f"Nothing is known, the Kubernetes API does not answer: {error}")
         if not jobs:
-            return _health(WorkerStatus.UNKNOWN, "The run has no Job")
+            return worker_health(WorkerStatus.UNKNOWN, "The run has no Job")
         states = [job.status for job in jobs]
         if any(state.active or not (state.failed or state.succeeded) for state in states):
-            return _health(WorkerStatus.RUNNING)
+            return worker_health(WorkerStatus.RUNNING)
         if run.status in (DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING):
-            return _health(WorkerStatus.FAILED, "Run has not completed but K8s job has no active pods")
+            return worker_health(WorkerStatus.FAILED, "Run has not completed but K8s job has no active pods")
         failed = not any(state.succeeded for state in states)
-        return _health(WorkerStatus.FAILED, "K8s job failed") if failed else _health(WorkerStatus.SUCCESS)
+        return worker_health(WorkerStatus.FAILED, "K8s job failed") if failed else worker_health(WorkerStatus.SUCCESS)
 
     def _jobs_of_workers(self, run: DagsterRun) -> Sequence[Any]:
         namespace = self.get_container_context_for_run(run).namespace
@@ -76,9 +76,3 @@ class SteadyK8sRunLauncher(K8sRunLauncher):
                     raise
             asked_before = True
             time.sleep(_PAUSE)
-
-
-def _health(status: WorkerStatus, why: str | None = None) -> CheckRunHealthResult:
-    make: Any = CheckRunHealthResult
-    health: CheckRunHealthResult = make(status, why)
-    return health
